@@ -1,0 +1,249 @@
+"""The nouns of an image: Entry, Layer, ImageLayers; and how an archive's members become them.
+
+Format: OCI image spec 1.1, "Image Layer Filesystem Changeset" (`layer.md`) and "Image
+Configuration" (`config.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink, TarScanner
+from container_magics.core.terminal import plain
+from container_magics.errors import BadArchive
+
+Kind = Literal["file", "dir", "symlink", "hardlink", "fifo", "char", "block", "whiteout", "opaque"]
+KINDS: dict[bytes, Kind] = {
+    b"1": "hardlink",
+    b"2": "symlink",
+    b"3": "char",
+    b"4": "block",
+    b"5": "dir",
+    b"6": "fifo",
+}
+MARKS = frozenset({"whiteout", "opaque"})
+
+
+class Entry(NamedTuple):
+    """What one layer holds at one path (a tuple, for 100,000 of them stay small).
+
+    ``path`` has neither a leading nor a trailing "/", and is b"" for the root; names are bytes,
+    since they need not be UTF-8. ``size_bytes`` is 0 for all but files; a hard link's bytes
+    are counted at the name that its ``link`` gives, which is a path like ``path``. A symlink's
+    ``link`` is as written; others have b"". ``mode`` has the twelve permission bits. A
+    "whiteout" hides ``path`` of lower layers, "opaque" hides all that lower layers have in the
+    folder ``path``.
+    """
+
+    path: bytes
+    size_bytes: int
+    mode: int
+    kind: Kind
+    link: bytes
+    uid: int
+    gid: int
+    mtime_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One line of the image's history, and what it put into the image.
+
+    ``diff_id`` is the digest of the plain archive, ``digest`` that of the blob as stored; "" when
+    unknown, or when the line made no layer (``empty``). ``instruction`` as the history has it, ""
+    for none. ``created_s`` is since the Unix epoch, None when unknown. ``entries`` has each path at
+    most once besides its marks. ``writable`` is True for a container's own layer.
+    """
+
+    diff_id: str
+    digest: str
+    instruction: str
+    created_s: float | None
+    size_bytes: int
+    entries: tuple[Entry, ...] = field(repr=False)
+    empty: bool = False
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLayers:
+    """What every source of layers gives: an image's ID and its layers, oldest layer first."""
+
+    image_id: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayersReading:
+    """How much of the image was read. 0 while the engine prepares its archive, which is most of
+    the time; ``total_bytes`` is about right, None when unknown."""
+
+    bytes_read: int
+    total_bytes: int | None = None
+
+
+class EntryScanner:
+    """A sink for one layer's plain archive; ``entries()`` gives what it holds, last one wins."""
+
+    def __init__(self, max_members: int = MAX_MEMBERS) -> None:
+        self._placed: dict[bytes, Entry] = {}
+        self._marks: dict[tuple[str, bytes], Entry] = {}
+        self._scanner = TarScanner(self._take, max_members=max_members)
+        self.feed = self._scanner.feed
+        self.close = self._scanner.close
+
+    @property
+    def members(self) -> int:
+        """Members so far."""
+        return self._scanner.members
+
+    @property
+    def ended(self) -> bool:
+        """Whether the archive's end mark was seen."""
+        return self._scanner.ended
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Marks first, then the rest in archive order."""
+        return (*self._marks.values(), *self._placed.values())
+
+    def _take(self, member: Member) -> Sink | None:
+        entry = entry_of(member)
+        if entry is None:
+            return None
+        if entry.kind in MARKS:
+            self._marks[entry.kind, entry.path] = entry
+        else:
+            self._placed[entry.path] = entry
+        return None
+
+
+def entry_of(member: Member) -> Entry | None:
+    """The entry for a member of a layer; None for a builder's own marks (".wh..wh.*")."""
+    path = clean(member.name)
+    if b".wh." in path:
+        folder, slash, name = path.rpartition(b"/")
+        if name == b".wh..wh..opq":
+            return _mark(folder, "opaque", member)
+        if name.startswith(b".wh."):
+            hidden = name[4:]
+            if hidden.startswith(b".wh.") or hidden in (b"", b".", b".."):
+                return None
+            return _mark(folder + slash + hidden, "whiteout", member)
+    kind: Kind = KINDS.get(member.type, "file")
+    if kind == "file" and member.type == b"\0" and member.name.endswith(b"/"):
+        kind = "dir"  # before ustar there was no type for folders
+    return Entry(
+        path,
+        member.size_bytes if kind == "file" else 0,
+        member.mode & 0o7777,  # some writers put the file type's bits there too
+        kind,
+        _link(kind, member.link),
+        member.uid,
+        member.gid,
+        member.mtime_s,
+    )
+
+
+def _mark(path: bytes, kind: Literal["whiteout", "opaque"], member: Member) -> Entry:
+    return Entry(path, 0, member.mode & 0o7777, kind, b"", member.uid, member.gid, member.mtime_s)
+
+
+def _link(kind: Kind, link: bytes) -> bytes:
+    if kind == "hardlink":
+        return clean(link)
+    return link if kind == "symlink" else b""
+
+
+def clean(name: bytes) -> bytes:
+    """A member's name as a path under the root: no "/" at either end, no ".", "..", or "//".
+
+    ".." never leads above the root.
+    """
+    if name[-1:] == b"/":
+        name = name[:-1]
+    if name[:1] not in (b".", b"/") and b"//" not in name and b"/." not in name:
+        return name
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            del parts[-1:]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/".join(parts)
+
+
+def stack(
+    config: Mapping[str, Any],
+    entries: Mapping[str, tuple[Entry, ...]],
+    digests: Mapping[str, str] | None = None,
+) -> tuple[Layer, ...]:
+    """Layers, oldest first, from an image's config and what each diff ID holds.
+
+    Lines of the history that made no layer are kept, with 0 bytes; layers without a line come
+    last, with no instruction. ``digests`` gives the blobs by diff ID. Raises BadArchive for a
+    config that cannot be read, or a diff ID that is missing from ``entries``.
+    """
+    diff_ids = _strings(_mapping(config.get("rootfs")).get("diff_ids"))
+    history = [_mapping(line) for line in config.get("history") or []]
+    waiting = iter(diff_ids)
+    layers = []
+    for line in history:
+        diff_id = "" if line.get("empty_layer") else next(waiting, "")
+        layers.append(_layer(line, diff_id, entries, digests or {}))
+    layers.extend(_layer({}, diff_id, entries, digests or {}) for diff_id in waiting)
+    return tuple(layers)
+
+
+def _layer(
+    line: Mapping[str, Any],
+    diff_id: str,
+    entries: Mapping[str, tuple[Entry, ...]],
+    digests: Mapping[str, str],
+) -> Layer:
+    if diff_id and diff_id not in entries:
+        raise BadArchive(f"The archive lacks the layer {plain(diff_id)}, which its image names.")
+    held = entries[diff_id] if diff_id else ()
+    return Layer(
+        diff_id=diff_id,
+        digest=digests.get(diff_id, ""),
+        instruction=str(line.get("created_by") or line.get("comment") or ""),
+        created_s=_epoch(line.get("created")),
+        size_bytes=sum(entry.size_bytes for entry in held),
+        entries=held,
+        empty=not diff_id,
+    )
+
+
+def _epoch(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BadArchive("The image's config cannot be read.")
+    return value
+
+
+def _strings(value: object) -> Sequence[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise BadArchive("The image's config does not list its layers.")
+    return value
+
+
+def shown(name: bytes) -> str:
+    """A name for readers: bytes that are not UTF-8, and characters that do not print (controls,
+    turns of writing direction), as backslash escapes."""
+    text = name.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text
+    )

@@ -1,0 +1,135 @@
+"""What an image wastes: in numbers, by dive's rule beside ours, and held against limits."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from container_magics.core import units
+from container_magics.core.layertree import LayerTree
+from container_magics.core.merge import Cause
+from container_magics.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """Entries that one layer hides for one cause: how many, their bytes, whose they are.
+
+    ``owners`` are indexes of the layers that still ship the bytes, oldest first.
+    """
+
+    hider: int
+    cause: Cause
+    count: int
+    size_bytes: int
+    owners: tuple[int, ...]
+
+
+def wastes(tree: LayerTree) -> tuple[Waste, ...]:
+    """Who hid how much, most bytes first. Their sizes add up to ``tree.hidden_bytes``."""
+    counts: dict[tuple[int, Cause], int] = defaultdict(int)
+    sizes: dict[tuple[int, Cause], int] = defaultdict(int)
+    owners: dict[tuple[int, Cause], set[int]] = defaultdict(set)
+    for hidden in tree.hidden:
+        if hidden.size_bytes:
+            key = (hidden.hider, hidden.cause)
+            counts[key] += 1
+            sizes[key] += hidden.size_bytes
+            owners[key].add(hidden.owner)
+    found = [Waste(*key, counts[key], sizes[key], tuple(sorted(owners[key]))) for key in counts]
+    return tuple(sorted(found, key=lambda waste: (-waste.size_bytes, waste.hider, waste.cause)))
+
+
+class Dive(NamedTuple):
+    """dive's own numbers; ``score`` is 0.0 to 1.0."""
+
+    score: float
+    wasted_bytes: int
+    user_wasted_percent: float
+
+
+def dive(tree: LayerTree) -> Dive:
+    """dive's rule (wagoodman/dive, `dive/filetree/efficiency.go`), for those who switch from it.
+
+    For the leaves of each layer, by path with ".wh." taken off: a size is the file's; for a
+    whiteout it is 0 if it hid a file, else that of the removed subtree. score = the sum of the
+    least sizes / the sum of all sizes; wasted are all sizes of paths seen twice or more; the
+    user's percent is wasted / the bytes of all layers but the first (0.0 when there are none).
+    Opaque folders do not count.
+    """
+    removed: dict[tuple[int, bytes], int] = defaultdict(int)
+    for hidden in tree.hidden:
+        if hidden.cause == "whiteout" and hidden.by != hidden.entry.path:
+            removed[hidden.hider, hidden.by] += hidden.entry.size_bytes
+    least: dict[bytes, int] = {}
+    total: dict[bytes, int] = defaultdict(int)
+    twice: set[bytes] = set()
+    for index, layer in enumerate(tree.layers):
+        folders = {entry.path.rpartition(b"/")[0] for entry in layer.entries}
+        for entry in layer.entries:
+            if entry.kind == "opaque" or entry.path in folders:
+                continue
+            size = removed[index, entry.path] if entry.kind == "whiteout" else entry.size_bytes
+            if entry.path in total:
+                twice.add(entry.path)
+            least[entry.path] = min(size, least.get(entry.path, size))
+            total[entry.path] += size
+    everything, wasted = sum(total.values()), sum(total[path] for path in twice)
+    real = [layer.size_bytes for layer in tree.layers if not layer.empty]
+    user = sum(real[1:])
+    return Dive(
+        score=sum(least.values()) / everything if everything else 1.0,
+        wasted_bytes=wasted,
+        user_wasted_percent=100 * wasted / user if user else 0.0,
+    )
+
+
+_RULE = re.compile(r"\s*(\w+)\s*(>=|<=|==|>|<)\s*(\d[^,]*?)\s*")
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
+METRICS: dict[str, Callable[[LayerTree], float]] = {
+    "efficiency": lambda tree: tree.efficiency,
+    "wasted_bytes": lambda tree: tree.hidden_bytes,
+    "wasted_percent": lambda tree: 100 * (1 - tree.efficiency),
+    "dive_score": lambda tree: dive(tree).score,
+}
+
+
+def check(tree: LayerTree, rules: str) -> tuple[bool, str]:
+    """Hold a tree against "efficiency>0.95", or several rules with commas between them.
+
+    Answers whether all hold, and a sentence for each. The names are those of ``METRICS``;
+    ``wasted_bytes`` takes sizes as 20MB. Raises UsageError for what cannot be read.
+    """
+    verdicts = [_verdict(tree, rule) for rule in rules.split(",")]
+    return all(holds for holds, _ in verdicts), " ".join(sentence for _, sentence in verdicts)
+
+
+def _verdict(tree: LayerTree, rule: str) -> tuple[bool, str]:
+    read = _RULE.fullmatch(rule)
+    if read is None or read[1] not in METRICS:
+        raise UsageError(
+            f"{rule.strip()!r} is not a rule.",
+            hint=f'Write "efficiency>0.95"; the names are {", ".join(METRICS)}.',
+        )
+    name, sign, limit_text = read.groups()
+    limit = _limit(name, limit_text)
+    value = METRICS[name](tree)
+    holds = _COMPARE[sign](value, limit)
+    told = units.size(int(value)) if name == "wasted_bytes" else f"{value:.4g}"
+    asked = f"{sign} {limit_text}"
+    return holds, f"{name} is {told}, {'as asked' if holds else 'but asked for was'} ({asked})."
+
+
+def _limit(name: str, text: str) -> float:
+    if name == "wasted_bytes":
+        return units.parse_size(text)
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a number.", hint=f"Write {name} as 0.95.") from error

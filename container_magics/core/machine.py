@@ -1,0 +1,80 @@
+"""What is known of an engine, of the places tried for one, and of the machine around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal[
+    "answers", "missing", "denied", "refused", "silent", "foreign", "unsupported", "untrusted"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One place where an engine was looked for, and what was found there.
+
+    "missing": no such socket; "denied": this user may not use it; "refused": nobody listens;
+    "silent": no answer within the limit; "foreign": what answers is not a container engine;
+    "unsupported": an address of a kind that cannot be used yet, and was not tried;
+    "untrusted": the socket's folder is not this user's alone, so it was not tried either.
+    ``words`` are for the reader ("" when the outcome says it all).
+    """
+
+    found_by: str
+    url: str
+    outcome: Outcome
+    words: str = ""
+
+    def line(self) -> str:
+        """One line for a list of what was tried."""
+        said = {
+            "answers": "answers",
+            "missing": "no socket there",
+            "denied": "this user may not use it",
+            "refused": "nobody listens there",
+            "silent": "no answer in time",
+            "foreign": "what answers is not a container engine",
+            "unsupported": "ssh:// is not supported yet",
+            "untrusted": "its folder is not yours alone, so it was not asked",
+        }[self.outcome]
+        more = f" ({self.words})" if self.words else ""
+        return f"{self.found_by}, {self.url}: {said}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """Which engine answers. Versions as the engine writes them; sizes in bytes.
+
+    ``name`` is "Docker" or "Podman"; ``containerd_store``: images lie in containerd's store and
+    not in a graph driver's. ``tried`` are the places looked at, in order, the one that
+    answers last.
+    """
+
+    name: str
+    version: str
+    api_version: str
+    storage: str
+    containerd_store: bool
+    operating_system: str
+    kernel: str
+    architecture: str
+    cpus: int
+    memory_bytes: int
+    cgroup_version: str
+    found_by: str
+    url: str
+    rootless: bool
+    tried: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the doctor looked at. ``what_to_do`` is one line, "" when ``ok``;
+    ``details`` are lines that say how it was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    what_to_do: str = ""
+    details: tuple[str, ...] = ()

@@ -1,0 +1,288 @@
+"""Merge: the fold that lays one layer after another over a tree of folders.
+
+Each name is placed once and taken away at most once, so any number of whiteouts and opaque
+folders costs no more than the entries that they hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from container_magics.core.layers import MARKS, Entry, Layer
+
+Cause = Literal["overwritten", "whiteout", "opaque", "type change"]
+
+
+class Hidden(NamedTuple):
+    """An entry of the layer ``owner`` that the layer ``hider`` hides; indexes, oldest layer 0.
+
+    ``size_bytes`` are the bytes that nobody sees since: 0 for all but files, and for a name
+    whose bytes another hard link still shows. ``by`` is the path of the entry that did it: the
+    path itself, or a folder above it. "overwritten" may be by the same content.
+    """
+
+    entry: Entry
+    size_bytes: int
+    owner: int
+    hider: int
+    cause: Cause
+    by: bytes
+
+
+class Visible(NamedTuple):
+    """What is seen at ``entry.path``, from the layer of that index. The bytes of hard links are
+    at one of their names, which is another one when the first was hidden."""
+
+    entry: Entry
+    layer: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many paths, and the bytes at them."""
+
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a layer did to the layers under it.
+
+    ``added``: paths that were not there. ``changed``: paths that were; a folder counts when
+    its mode or owner differ. ``hid``: lower paths that are gone after it. ``hides_bytes``: all
+    bytes of lower layers that it hides, by changing or by hiding; ``changed_paths`` says which.
+    """
+
+    added: Tally
+    changed: Tally
+    hid: Tally
+    hides_bytes: int
+    changed_paths: frozenset[bytes]
+
+
+class _Links:
+    """Names of one layer's file that share their bytes."""
+
+    __slots__ = ("carrier", "names", "size_bytes")
+
+    def __init__(self, carrier: bytes | None, size_bytes: int, names: int) -> None:
+        self.carrier = carrier
+        self.size_bytes = size_bytes
+        self.names = names
+
+
+class _Node:
+    """A name in the tree. ``entry`` is None for a folder that no layer names."""
+
+    __slots__ = ("children", "entry", "layer", "links")
+
+    def __init__(self, entry: Entry | None, layer: int, links: _Links | None = None) -> None:
+        self.entry = entry
+        self.layer = layer
+        self.links = links
+        is_folder = entry is None or entry.kind == "dir"
+        self.children: dict[bytes, _Node] | None = {} if is_folder else None
+
+
+class Merge:
+    """The file system so far. ``apply`` layers in order, oldest first."""
+
+    def __init__(self) -> None:
+        self.hidden: list[Hidden] = []
+        self.visible_bytes = 0
+        self._root = _Node(None, -1)
+        self._index = -1
+        self._gone: dict[bytes, int] = {}  # lower paths that this layer took away: their bytes
+        self._changed: list[Entry] = []
+        self._added: list[Entry] = []
+        self._folder: tuple[bytes, _Node] | None = None  # the last one used: most names share it
+
+    def apply(self, index: int, layer: Layer) -> Change:
+        """Lay ``layer`` on top. Its marks hide lower layers alone, wherever they stand in it."""
+        self._index, self._gone, self._changed, self._added = index, {}, [], []
+        first_hidden = len(self.hidden)
+        for entry in layer.entries:
+            if entry.kind in MARKS:
+                self._mark(entry)
+        links = self._shared(layer.entries)
+        for entry in layer.entries:
+            if entry.kind not in MARKS:
+                self._place(entry, links.get(entry.path) if links else None)
+        self._folder = None
+        return Change(
+            added=_tally(self._added),
+            changed=_tally(self._changed),
+            hid=Tally(len(self._gone), sum(self._gone.values())),
+            hides_bytes=sum(h.size_bytes for h in self.hidden[first_hidden:]),
+            changed_paths=frozenset(entry.path for entry in self._changed),
+        )
+
+    def visible(self) -> Iterator[Visible]:
+        """All that is seen now, a folder before what it holds."""
+        carried: set[int] = set()
+        waiting = [self._root]
+        while waiting:
+            node = waiting.pop()
+            waiting.extend(reversed((node.children or {}).values()))
+            if node.entry is not None:
+                yield Visible(node.entry, node.layer, _shown_bytes(node, carried))
+
+    def _mark(self, mark: Entry) -> None:
+        if mark.kind == "opaque":
+            folder = self._find(mark.path)
+            if folder is not None and folder.children:
+                below, folder.children = folder.children, {}
+                for node in below.values():
+                    self._hide(node, "opaque", mark.path)
+            return
+        above, _, name = mark.path.rpartition(b"/")
+        folder = self._find(above)
+        if folder is not None and folder.children and name in folder.children:
+            self._hide(folder.children.pop(name), "whiteout", mark.path)
+
+    def _place(self, entry: Entry, links: _Links | None) -> None:
+        if not entry.path:
+            self._root.entry, self._root.layer = entry, self._index
+            return
+        above, _, name = entry.path.rpartition(b"/")
+        siblings = self._folder_at(above)
+        old = siblings.get(name)
+        if old is not None and old.children is not None and entry.kind == "dir":
+            self._place_folder_again(old, entry)
+            return
+        siblings[name] = _Node(entry, self._index, links)
+        if links is None:
+            self.visible_bytes += entry.size_bytes
+        if old is not None:
+            self._folder = None
+            self._hide(old, _cause(old, entry), entry.path)
+        if self._gone.pop(entry.path, None) is None:
+            self._added.append(entry)
+        else:
+            self._changed.append(entry)
+
+    def _place_folder_again(self, node: _Node, entry: Entry) -> None:
+        old = node.entry
+        if old is not None and (old.mode, old.uid, old.gid) != (entry.mode, entry.uid, entry.gid):
+            self._changed.append(entry)
+        node.entry, node.layer = entry, self._index
+
+    def _folder_at(self, path: bytes) -> dict[bytes, _Node]:
+        """What the folder holds; folders on the way are made, what else is there gives way."""
+        if self._folder is None or self._folder[0] != path:
+            self._folder = (path, self._walk(path))
+        return self._folder[1].children or self._children(self._folder[1])
+
+    def _children(self, node: _Node) -> dict[bytes, _Node]:
+        if node.children is None:
+            node.children = {}
+        return node.children
+
+    def _walk(self, path: bytes) -> _Node:
+        node = self._root
+        for name in path.split(b"/") if path else ():
+            children = self._children(node)
+            found = children.get(name)
+            if found is None or found.children is None:
+                children[name] = folder = _Node(None, self._index)
+                if found is not None:
+                    self._hide(found, "type change", path)
+                found = folder
+            node = found
+        return node
+
+    def _find(self, path: bytes) -> _Node | None:
+        node: _Node | None = self._root
+        for name in path.split(b"/") if path else ():
+            node = node.children.get(name) if node is not None and node.children else None
+        return node
+
+    def _hide(self, top: _Node, cause: Cause, by: bytes) -> None:
+        """Take a name, and all below it, out of sight."""
+        waiting = [top]
+        while waiting:
+            node = waiting.pop()
+            waiting.extend((node.children or {}).values())
+            entry = node.entry
+            if entry is None:
+                continue
+            lost = self._release(entry, node.links)
+            self.hidden.append(Hidden(entry, lost, node.layer, self._index, cause, by))
+            if node.layer != self._index:
+                self._gone[entry.path] = lost
+
+    def _release(self, entry: Entry, links: _Links | None) -> int:
+        """The bytes that go out of sight with a name."""
+        lost = entry.size_bytes
+        if links is not None:
+            links.names -= 1
+            if links.carrier == entry.path:
+                links.carrier = None
+            lost = 0 if links.names else links.size_bytes
+        self.visible_bytes -= lost
+        return lost
+
+    def _shared(self, entries: tuple[Entry, ...]) -> dict[bytes, _Links]:
+        """The hard links of a layer, by every name that they go by. {} when it has none."""
+        targets = {entry.path: entry.link for entry in entries if entry.kind == "hardlink"}
+        if not targets:
+            return {}
+        first = {path: _first_name(path, targets) for path in targets}
+        wanted = set(first.values())
+        by_first = {e.path: e for e in entries if e.path in wanted and e.kind not in MARKS}
+        groups: dict[bytes, _Links] = {}
+        for path, name in first.items():
+            if name not in groups:
+                groups[name] = self._links(name, by_first.get(name))
+            if path != name:  # else a ring of links, without bytes
+                groups[name].names += 1
+                groups[path] = groups[name]
+        return groups
+
+    def _links(self, name: bytes, entry: Entry | None) -> _Links:
+        if entry is not None:
+            self.visible_bytes += entry.size_bytes
+            return _Links(name, entry.size_bytes, 1)
+        node = self._find(name)
+        if node is None or node.entry is None or node.children is not None:
+            return _Links(None, 0, 0)
+        if node.links is None:  # a link to a lower layer's file: unusual, and shared all the same
+            node.links = _Links(name, node.entry.size_bytes, 1)
+        return node.links
+
+
+def _first_name(path: bytes, targets: dict[bytes, bytes]) -> bytes:
+    """Where a chain of links ends; in a ring, one name of it, the same for each of its names."""
+    seen: dict[bytes, None] = {}
+    while path in targets and path not in seen:
+        seen[path] = None
+        path = targets[path]
+    if path not in targets:
+        return path
+    ring = list(seen)
+    return min(ring[ring.index(path) :])
+
+
+def _cause(old: _Node, entry: Entry) -> Cause:
+    files = ("file", "hardlink")
+    was = old.entry.kind if old.entry is not None else "dir"
+    same = was == entry.kind or (was in files and entry.kind in files)
+    return "overwritten" if same else "type change"
+
+
+def _shown_bytes(node: _Node, carried: set[int]) -> int:
+    entry, links = node.entry, node.links
+    if links is None or entry is None:
+        return entry.size_bytes if entry is not None else 0
+    if links.carrier not in (None, entry.path) or id(links) in carried:
+        return 0
+    carried.add(id(links))
+    return links.size_bytes
+
+
+def _tally(entries: list[Entry]) -> Tally:
+    return Tally(len(entries), sum(entry.size_bytes for entry in entries))

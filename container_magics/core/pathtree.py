@@ -1,0 +1,69 @@
+"""Entries of one layer as a tree of folders with sizes, and the part of it worth showing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from container_magics.core.layers import Entry
+
+
+class Folder:
+    """A name in the tree; ``size_bytes`` and ``count`` are of all below it and itself.
+
+    ``entries`` are those at this very path: none for a folder that the layer does not name.
+    """
+
+    __slots__ = ("children", "count", "entries", "name", "size_bytes")
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.size_bytes = 0
+        self.count = 0
+        self.entries: tuple[Entry, ...] = ()
+        self.children: dict[bytes, Folder] = {}
+
+
+def tree_of(entries: Iterable[Entry]) -> Folder:
+    """The root of a tree of the entries, their marks included."""
+    root = Folder(b"")
+    for entry in entries:
+        node = root
+        node.size_bytes += entry.size_bytes
+        node.count += 1
+        for name in entry.path.split(b"/") if entry.path else ():
+            node = _child(node, name)
+            node.size_bytes += entry.size_bytes
+            node.count += 1
+        node.entries += (entry,)
+    return root
+
+
+def _child(node: Folder, name: bytes) -> Folder:
+    child = node.children.get(name)
+    if child is None:
+        child = node.children[name] = Folder(name)
+    return child
+
+
+def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
+    """The ``limit`` largest names under ``root``, as children by ``id`` of their folder.
+
+    A name is only there when its folder is; of equal sizes the one that holds more comes first,
+    then by name. Largest first.
+    """
+    chosen: dict[int, list[Folder]] = {}
+    waiting: list[tuple[int, int, bytes, int, Folder, Folder]] = []
+    _offer(waiting, root)
+    while waiting and limit:
+        *_, folder, node = heapq.heappop(waiting)
+        chosen.setdefault(id(folder), []).append(node)
+        _offer(waiting, node)
+        limit -= 1
+    return chosen
+
+
+def _offer(waiting: list[tuple[int, int, bytes, int, Folder, Folder]], folder: Folder) -> None:
+    for node in folder.children.values():
+        key = (-node.size_bytes, -node.count, node.name, id(node))
+        heapq.heappush(waiting, (*key, folder, node))

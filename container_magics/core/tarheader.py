@@ -1,0 +1,266 @@
+"""A scanner of tar archives that is fed with chunks and reads headers only.
+
+Formats: POSIX.1-2017 pax and ustar (the `pax` utility, "Extended Description"), and GNU tar's
+extensions (GNU tar manual, "Basic Tar Format" and "Storing Sparse Files").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from container_magics.core.tarfields import (
+    checked_size,
+    decimal,
+    number,
+    numbers,
+    pax_records,
+    seconds,
+    size_of,
+    text_of,
+    verify,
+)
+from container_magics.errors import BadArchive
+
+BLOCK = 512
+MAX_MEMBERS = 2_000_000
+MAX_EXTENDED_BYTES = 4 << 20
+
+_ZERO = bytes(BLOCK)
+_HEADER_ONLY = frozenset(b"123456")  # links, devices, folders and fifos have no body
+
+
+class Member(NamedTuple):
+    """One member, as the archive names it. ``size_bytes`` is that of the file when unpacked.
+
+    ``type`` is the header's one byte; ``name`` and ``link`` are as written, with any leading
+    "./" or "/"; ``mtime_s`` is since the Unix epoch.
+    """
+
+    name: bytes
+    type: bytes
+    size_bytes: int
+    mode: int
+    uid: int
+    gid: int
+    mtime_s: float
+    link: bytes
+
+
+class Sink(Protocol):
+    """What takes a body: ``feed`` with parts in order, then ``close`` at its end."""
+
+    def feed(self, data: memoryview) -> None:
+        """Take a part, which is only valid during the call."""
+
+    def close(self) -> None:
+        """The body is complete."""
+
+
+class Collected:
+    """A sink that keeps a whole body and hands it to ``then``. Raises BadArchive past the cap."""
+
+    def __init__(self, then: Callable[[bytes], None], max_bytes: int = MAX_EXTENDED_BYTES) -> None:
+        self._then = then
+        self._max_bytes = max_bytes
+        self._held = bytearray()
+
+    def feed(self, data: memoryview) -> None:
+        """Keep a part."""
+        if len(self._held) + len(data) > self._max_bytes:
+            raise BadArchive(f"The archive has a header or list of over {self._max_bytes:,} bytes.")
+        self._held += data
+
+    def close(self) -> None:
+        """Hand over what was kept."""
+        self._then(bytes(self._held))
+
+
+class TarScanner:
+    """A sink for an archive's bytes. Calls ``on_member`` for each member, in archive order.
+
+    ``on_member`` answers with a sink for the member's body as stored, or None to skip it.
+    Members of one name are all told; the last one wins. Raises BadArchive for what is cut
+    short, has a wrong checksum, a size beyond reason, or more than ``max_members`` members.
+    ``ended`` is True once the end mark (a block of zeros) was seen; what follows is ignored.
+    """
+
+    def __init__(
+        self, on_member: Callable[[Member], Sink | None], *, max_members: int = MAX_MEMBERS
+    ) -> None:
+        self.ended = False
+        self.members = 0
+        self._on_member = on_member
+        self._max_members = max_members
+        self._held = bytearray()  # a header that two chunks share
+        self._sink: Sink | None = None
+        self._body = 0  # bytes that the sink still waits for
+        self._padding = 0  # bytes that fill the last block of the sink's body
+        self._skip = 0  # bytes that nobody waits for
+        self._sparse: Member | None = None  # an old GNU sparse member whose map goes on
+        self._sparse_stored = 0
+        self._next: dict[bytes, bytes] = {}  # pax records for the next member
+        self._always: dict[bytes, bytes] = {}  # pax records for all members from here
+
+    def feed(self, data: memoryview) -> None:
+        """Take the next bytes of the archive; any length."""
+        position, end = 0, len(data)
+        while position < end and not self.ended:
+            if self._skip:
+                step = min(self._skip, end - position)
+                self._skip -= step
+                position += step
+            elif self._body:
+                step = min(self._body, end - position)
+                self._give(data[position : position + step])
+                position += step
+            elif end - position >= BLOCK and not self._held:
+                self._header(bytes(data[position : position + BLOCK]))
+                position += BLOCK
+            else:
+                position += self._hold(data[position : position + BLOCK - len(self._held)])
+
+    def close(self) -> None:
+        """The archive's bytes are over. Raises BadArchive when they stop inside a member."""
+        unfinished = self._held or self._skip or self._body or self._next or self._sparse
+        if unfinished and not self.ended:
+            raise BadArchive("The archive is cut short: it stops inside a member.")
+
+    def _hold(self, part: memoryview) -> int:
+        self._held += part
+        if len(self._held) == BLOCK:
+            block = bytes(self._held)
+            self._held.clear()
+            self._header(block)
+        return len(part)
+
+    def _give(self, part: memoryview) -> None:
+        sink = self._sink
+        if sink is None:  # pragma: no cover - _body is set only beside a sink
+            return
+        self._body -= len(part)
+        sink.feed(part)
+        if not self._body:
+            self._sink, self._skip = None, self._padding
+            sink.close()
+
+    def _header(self, block: bytes) -> None:
+        if self._sparse is not None:
+            self._sparse_goes_on(block)
+            return
+        if block == _ZERO:
+            self.ended = True
+            return
+        verify(block)
+        self.members += 1
+        if self.members > self._max_members:
+            raise BadArchive(f"The archive has more than {self._max_members:,} members.")
+        kind = block[156]
+        if kind in b"xgXLK":
+            self._extended(block)
+        elif self._next or self._always:
+            self._member_with_records(block)
+        else:
+            self._plain_member(block)
+
+    def _plain_member(self, block: bytes) -> None:
+        kind = block[156]
+        stored = 0 if kind in _HEADER_ONLY else size_of(block)
+        member = _member(block, stored)
+        if kind == 0x53:
+            self._old_sparse(member, block, stored)
+        else:
+            self._begin(member, stored)
+
+    def _member_with_records(self, block: bytes) -> None:
+        records = {**self._always, **self._next}
+        self._next = {}
+        stored = size_of(block)
+        if b"size" in records:
+            stored = checked_size(decimal(records[b"size"]))
+        if block[156] in _HEADER_ONLY:
+            stored = 0
+        member = _with_records(_member(block, stored), records)
+        if block[156] == 0x53:
+            self._old_sparse(member, block, stored)
+        else:
+            self._begin(member, stored)
+
+    def _begin(self, member: Member, stored: int) -> None:
+        sink = self._on_member(member)
+        self._await_body(sink, stored)
+
+    def _await_body(self, sink: Sink | None, stored: int) -> None:
+        padding = -stored % BLOCK
+        if sink is None:
+            self._skip = stored + padding
+            return
+        if not stored:
+            sink.close()
+            return
+        self._sink, self._body, self._padding = sink, stored, padding
+
+    def _extended(self, block: bytes) -> None:
+        size_bytes = size_of(block)
+        if size_bytes > MAX_EXTENDED_BYTES:
+            raise BadArchive(f"The archive has an extended header of {size_bytes:,} bytes.")
+        takers = {
+            0x78: self._records,
+            0x58: self._records,
+            0x67: self._global_records,
+            0x4C: self._long_name,
+            0x4B: self._long_link,
+        }
+        self._await_body(Collected(takers[block[156]]), size_bytes)
+
+    # Where two headers speak of the same member, the outer (first) one wins, as in tarfile.
+    def _records(self, body: bytes) -> None:
+        self._next = {**pax_records(body), **self._next}
+
+    def _global_records(self, body: bytes) -> None:
+        self._always.update(pax_records(body))
+
+    def _long_name(self, body: bytes) -> None:
+        self._next.setdefault(b"path", text_of(body))
+
+    def _long_link(self, body: bytes) -> None:
+        self._next.setdefault(b"linkpath", text_of(body))
+
+    def _old_sparse(self, member: Member, block: bytes, stored: int) -> None:
+        member = member._replace(size_bytes=checked_size(number(block[483:495])))
+        if block[482]:
+            self._sparse, self._sparse_stored = member, stored
+        else:
+            self._begin(member, stored)
+
+    def _sparse_goes_on(self, block: bytes) -> None:
+        member = self._sparse
+        if member is not None and not block[504]:
+            self._sparse = None
+            self._begin(member, self._sparse_stored)
+
+
+def _member(block: bytes, stored: int) -> Member:
+    name = text_of(block[:100])
+    if block[345] and block[257:263] == b"ustar\0":
+        name = text_of(block[345:500]) + b"/" + name
+    link = text_of(block[157:257]) if block[157] else b""
+    return Member(name, block[156:157], stored, *numbers(block), link)
+
+
+def _with_records(member: Member, records: dict[bytes, bytes]) -> Member:
+    """The member as its pax records have it; sparse files (GNU 0.0 to 1.0) get their real size."""
+    size_bytes = member.size_bytes
+    if b"GNU.sparse.size" in records:
+        size_bytes = checked_size(decimal(records[b"GNU.sparse.size"]))
+    if b"GNU.sparse.realsize" in records:
+        size_bytes = checked_size(decimal(records[b"GNU.sparse.realsize"]))
+    path = records.get(b"path", member.name)
+    return member._replace(
+        name=records.get(b"GNU.sparse.name", path),
+        link=records.get(b"linkpath", member.link),
+        size_bytes=size_bytes,
+        uid=decimal(records[b"uid"]) if b"uid" in records else member.uid,
+        gid=decimal(records[b"gid"]) if b"gid" in records else member.gid,
+        mtime_s=seconds(records[b"mtime"]) if b"mtime" in records else member.mtime_s,
+    )
