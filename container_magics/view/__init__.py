@@ -1,0 +1,1 @@
+"""What is worth saying, and how it looks: pure functions from state to text, HTML and JSON."""

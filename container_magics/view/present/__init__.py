@@ -1,0 +1,1 @@
+"""States -> views: the only place that decides what is worth saying."""
