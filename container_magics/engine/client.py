@@ -1,0 +1,283 @@
+"""An Engine: typed verbs over one connection, and the one place where a status becomes an error."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, StreamParseError
+from docker.transport import UnixHTTPAdapter
+from docker.transport.unixconn import UnixHTTPConnectionPool
+from requests.utils import requote_uri
+
+from container_magics.core.machine import Attempt, EngineFacts
+from container_magics.core.terminal import plain
+from container_magics.engine.endpoint import Endpoint, candidates
+from container_magics.engine.keepalive import keep_alive
+from container_magics.engine.nowhere import no_engine
+from container_magics.engine.probe import probe
+from container_magics.errors import (
+    Conflict,
+    EngineDenied,
+    EngineError,
+    EngineLost,
+    EngineRefused,
+    NotFound,
+)
+
+ANSWER_S = 5.0
+"""How long an engine may take for what it does at once; after that it counts as lost."""
+IDLE = 4
+"""How many idle connections to an engine of this machine are kept."""
+LOST = (
+    requests.exceptions.RequestException,  # an answer that is not whole JSON is one too
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    StreamParseError,
+    ConnectionError,
+    TimeoutError,
+)
+FAILED = "The engine itself failed. See whether it is well: `%doctor`. Then run the cell again."
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what the docker SDK raises inside into our own errors, by kind and status alone."""
+    try:
+        yield
+    except APIError as error:
+        raise from_status(error.status_code or 0, str(error.explanation or error)) from error
+    except PermissionError as error:
+        raise EngineDenied(
+            "You may not use this engine's socket.",
+            hint="Ask its owner to add you to the socket's group (`docker` on most systems).",
+            facts=(str(error),),
+        ) from error
+    except LOST as error:
+        raise EngineLost(
+            "The connection to the engine broke.",
+            hint="See whether it still runs: `%engine`. Then run the cell again.",
+            facts=(plain(str(error)),),
+        ) from error
+    except DockerException as error:
+        raise EngineError(f"The docker client failed: {plain(str(error))}") from error
+
+
+def refuse_cut_head(response: requests.Response, **_: Any) -> None:
+    """EngineLost for an answer whose head was cut: without a length, an answer that is cut there
+    would be taken for a short one. A response hook of requests.
+
+    Engines give a length or chunks to all but taken-over connections (RFC 9112, 6.3).
+    """
+    path = response.url.partition("?")[0]
+    if is_cut_head(str(response.request.method), path, response.status_code, response.headers):
+        response.close()
+        raise cut_head()
+
+
+def is_cut_head(method: str, path: str, status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer lacks what every whole head has that has a body."""
+    hijacked = method == "POST" and path.endswith(("/attach", "/start"))
+    framed = "Content-Length" in headers or "Transfer-Encoding" in headers
+    bodiless = method == "HEAD" or status < 200 or status in (204, 304)
+    return not (framed or hijacked or bodiless)
+
+
+def cut_head() -> EngineLost:
+    """The error for an answer whose head was cut."""
+    return EngineLost(
+        "The connection to the engine broke at the beginning of an answer.",
+        hint="See whether it still runs: `%engine`. Then run the cell again.",
+    )
+
+
+def words_of(status: int, body: bytes) -> str:
+    """The engine's own words in the body of an answer of that HTTP status."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace") or f"HTTP status {status}"
+
+
+def refusal(response: requests.Response) -> EngineError:
+    """The error for an answer of 400 or above."""
+    return from_status(response.status_code, words_of(response.status_code, response.content))
+
+
+def from_status(status: int, words: str) -> EngineError:
+    """The error for an HTTP status of the Engine API, with the engine's own words: they may quote
+    a container's, so control sequences are dropped."""
+    sentence = plain(words).strip().rstrip(".") + "."
+    if status == 404:
+        return NotFound(sentence, hint="`%containers -a` and `%images` list what is here.")
+    if status == 409:
+        return Conflict(sentence, hint="See its state: `%containers -a`.")
+    return EngineRefused(sentence, status=status, hint=FAILED if status >= 500 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer of the engine, of a status below 400."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The content as it is."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """What it says; EngineLost when it is no JSON, for then a part of it is missing."""
+        try:
+            return json.loads(self.content)
+        except ValueError as error:
+            raise EngineLost(
+                "The connection to the engine broke in the middle of an answer.",
+                hint="See whether it still runs: `%engine`. Then run the cell again.",
+            ) from error
+
+
+class Engine:
+    """One engine. Made by ``connect()``; its verbs raise only the errors of ``errors.py``.
+
+    ``api`` is the docker SDK's low-level client, for the modules of this floor alone.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, api: docker.APIClient, tried: tuple[Attempt, ...] = ()
+    ) -> None:
+        """Take an open client; ``tried`` are the places that were looked at to find it."""
+        self.endpoint = endpoint
+        self.api = api
+        self.api.hooks["response"].append(refuse_cut_head)
+        keep_alive(api)
+        self.tried = tried
+        self._facts: EngineFacts | None = None
+        self._pool = self._local_pool()
+
+    def _local_pool(self) -> UnixHTTPConnectionPool | None:
+        """Connections to a socket of this machine, for ``request``; None for other addresses."""
+        adapter: Any = self.api.get_adapter(self.api.base_url)
+        if not isinstance(adapter, UnixHTTPAdapter):
+            return None
+        # not the adapter's own: it keeps a pool for each path, and closes the oldest
+        where: Any = adapter
+        return UnixHTTPConnectionPool(self.api.base_url, where.socket_path, maxsize=IDLE)
+
+    def url(self, path: str) -> str:
+        """The address of a path of the API ("/containers/ID/kill"), its version included."""
+        return f"{self.api.base_url}/v{self.api.api_version}{path}"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout_s: float = ANSWER_S,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """One call with a time limit of its own; EngineLost when it passes. The SDK's verbs
+        have one limit for all, which is too long for what ends a run."""
+        with told():
+            if self._pool is not None:
+                return self._asked(self._pool, method, path, timeout_s, params, json)
+            response = requests.Session.request(
+                self.api, method, self.url(path), params=params, json=json, timeout=timeout_s
+            )
+        if response.status_code >= 400:
+            raise refusal(response)
+        return Answer(response.status_code, response.headers, response.content)
+
+    def _asked(
+        self,
+        pool: urllib3.HTTPConnectionPool,
+        method: str,
+        path: str,
+        timeout_s: float,
+        params: Mapping[str, str] | None,
+        content: Mapping[str, Any] | None,
+    ) -> Answer:
+        """The same over the socket of this machine, where a session of requests would take more
+        time than the engine, and a connection of its own for each path."""
+        target = requote_uri(f"/v{self.api.api_version}{path}")
+        if params:
+            target += f"?{urlencode(params)}"
+        body = None if content is None else json.dumps(content).encode()
+        headers = {name: str(value) for name, value in self.api.headers.items()}
+        headers["Host"] = "localhost"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        got = pool.urlopen(
+            method, target, body, headers, retries=False, redirect=False, timeout=timeout_s
+        )
+        if is_cut_head(method, path, got.status, got.headers):
+            raise cut_head()
+        if got.status >= 400:
+            raise from_status(got.status, words_of(got.status, got.data))
+        return Answer(got.status, got.headers, got.data)
+
+    def facts(self) -> EngineFacts:
+        """Which engine this is. Asked once: Podman takes seconds to answer."""
+        if self._facts is None:
+            with told():
+                self._facts = _facts(self, self.api.version(), self.api.info())
+        return self._facts
+
+    def close(self) -> None:
+        """End every idle connection; the engine itself is left as it is."""
+        self.api.close()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = self._local_pool()
+
+
+def connect(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Engine:
+    """The first engine that answers, in the order of ``endpoint.candidates``.
+
+    ``environ`` and ``home`` are this process's own by default. Raises NoEngine when none
+    answers (its facts list the places that were tried), EngineDenied when one is there that
+    this user may not use.
+    """
+    environ = os.environ if environ is None else environ
+    tried: list[Attempt] = []
+    for endpoint in candidates(environ, home or Path.home()):
+        attempt, api = probe(endpoint)
+        tried.append(attempt)
+        if api is not None:
+            return Engine(endpoint, api, tuple(tried))
+    raise no_engine(tuple(tried), named=bool(tried) and endpoint.binding)
+
+
+def _facts(engine: Engine, version: dict[str, Any], info: dict[str, Any]) -> EngineFacts:
+    components = {str(part.get("Name")) for part in version.get("Components") or ()}
+    options = [str(option) for option in info.get("SecurityOptions") or ()]
+    return EngineFacts(
+        name="Podman" if "Podman Engine" in components else "Docker",
+        version=str(version.get("Version", "")),
+        api_version=str(engine.api.api_version),
+        storage=str(info.get("Driver", "")),
+        operating_system=str(info.get("OperatingSystem", "")),
+        kernel=str(info.get("KernelVersion", "")),
+        architecture=str(info.get("Architecture", "")),
+        cpus=int(info.get("NCPU") or 0),
+        memory_bytes=int(info.get("MemTotal") or 0),
+        cgroup_version=str(info.get("CgroupVersion") or "1"),
+        found_by=engine.endpoint.found_by,
+        url=engine.endpoint.url,
+        containerd_store="io.containerd.snapshotter.v1" in str(info.get("DriverStatus")),
+        rootless=bool(info.get("Rootless")) or any("rootless" in option for option in options),
+        tried=engine.tried,
+    )

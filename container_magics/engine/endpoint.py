@@ -1,0 +1,143 @@
+"""Where an engine may be: the environment, Docker contexts, our own, well-known sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from container_magics.engine.statedir import Places, state_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files for an engine behind TLS; None where there is none."""
+
+    ca: Path | None
+    cert: Path | None
+    key: Path | None
+    verify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A place where an engine may answer.
+
+    ``url`` as the docker SDK takes it ("unix:///run/docker.sock", "tcp://..."), ``found_by`` in
+    words for the reader ("DOCKER_HOST", "Docker context 'work'", "Podman's user socket").
+    ``binding``: the user named it for this very process, so that no other place may be taken
+    for it, silent or not. ``folder`` is asked about first where there is one: only where it is
+    this user's alone is the socket in it opened.
+    """
+
+    url: str
+    found_by: str
+    tls: Tls | None = None
+    binding: bool = False
+    folder: Path | None = None
+
+    @property
+    def socket(self) -> Path | None:
+        """The unix socket's path; None for another transport."""
+        return Path(self.url.removeprefix("unix://")) if self.url.startswith("unix://") else None
+
+
+def candidates(environ: Mapping[str, str], home: Path) -> list[Endpoint]:
+    """Every place where an engine may be, the first that answers is the user's.
+
+    In order: DOCKER_HOST or DOCKER_CONTEXT (then nothing else: docker itself goes on to no
+    other engine either), the context chosen with ``docker context use``, our private engine
+    (whoever started one means it, so before the machine's sockets), the well-known sockets.
+    Nothing is contacted, and a socket need not exist.
+    """
+    if host := environ.get("DOCKER_HOST"):
+        return [Endpoint(host, "DOCKER_HOST", _tls_from(environ, home), binding=True)]
+    config = _config_folder(environ, home)
+    if (named := environ.get("DOCKER_CONTEXT")) and named != "default":
+        return [context(config, named, binding=True)]
+    found = [] if named else _chosen_context(config)
+    return _without_repeats([*found, own(Places(state_dir(environ))), *_well_known(environ, home)])
+
+
+def own(places: Places) -> Endpoint:
+    """Our own engine, in whose folder another user must not have put a socket of his."""
+    return Endpoint(places.url, "our own engine", folder=places.run)
+
+
+def context(config: Path, name: str, *, binding: bool = False) -> Endpoint:
+    """The Docker context ``name`` of a Docker configuration folder.
+
+    Its metadata lies in contexts/meta/<SHA-256 of the name>/meta.json, its TLS files in
+    contexts/tls/<the same>/docker (docker/cli, cli/context/store). A context that does not
+    exist has the address "", where nothing can answer.
+    """
+    identity = hashlib.sha256(name.encode()).hexdigest()
+    meta = _json(config / "contexts" / "meta" / identity / "meta.json")
+    endpoint = meta.get("Endpoints", {}).get("docker", {})
+    tls = _tls_folder(
+        config / "contexts" / "tls" / identity / "docker",
+        verify=not endpoint.get("SkipTLSVerify", False),
+    )
+    return Endpoint(str(endpoint.get("Host", "")), f"Docker context '{name}'", tls, binding)
+
+
+def _chosen_context(config: Path) -> list[Endpoint]:
+    name = str(_json(config / "config.json").get("currentContext") or "default")
+    return [] if name == "default" else [context(config, name)]
+
+
+def _config_folder(environ: Mapping[str, str], home: Path) -> Path:
+    return Path(environ.get("DOCKER_CONFIG") or home / ".docker")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; empty when there is none, or none that can be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _tls_from(environ: Mapping[str, str], home: Path) -> Tls | None:
+    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, as the docker command reads them."""
+    verify = bool(environ.get("DOCKER_TLS_VERIFY"))
+    if not verify and not environ.get("DOCKER_CERT_PATH"):
+        return None
+    folder = Path(environ.get("DOCKER_CERT_PATH") or _config_folder(environ, home))
+    return _tls_folder(folder, verify=verify) or Tls(None, None, None, verify)
+
+
+def _tls_folder(folder: Path, *, verify: bool) -> Tls | None:
+    ca, cert, key = (
+        path if path.is_file() else None
+        for path in (folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+    )
+    return Tls(ca, cert, key, verify) if ca or cert else None
+
+
+def _well_known(environ: Mapping[str, str], home: Path) -> Iterator[Endpoint]:
+    """The sockets that engines make by themselves, the machine's Docker first, Podman last."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    yield Endpoint("unix:///var/run/docker.sock", "Docker's socket")
+    if runtime:
+        yield Endpoint(f"unix://{runtime}/docker.sock", "rootless Docker's socket")
+    for place, whose in (
+        (".docker/run/docker.sock", "Docker's user socket"),
+        (".docker/desktop/docker.sock", "Docker Desktop's socket"),
+        (".colima/default/docker.sock", "Colima's socket"),
+        (".config/colima/default/docker.sock", "Colima's socket"),
+        (".orbstack/run/docker.sock", "OrbStack's socket"),
+        (".rd/docker.sock", "Rancher Desktop's socket"),
+    ):
+        yield Endpoint(f"unix://{home / place}", whose)
+    if runtime:
+        yield Endpoint(f"unix://{runtime}/podman/podman.sock", "Podman's user socket")
+    yield Endpoint("unix:///run/podman/podman.sock", "Podman's socket")
+
+
+def _without_repeats(endpoints: list[Endpoint]) -> list[Endpoint]:
+    return list({endpoint.url: endpoint for endpoint in reversed(endpoints)}.values())[::-1]

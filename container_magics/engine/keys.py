@@ -1,0 +1,140 @@
+"""The practice keys of one user: their own key, a host key for each box, known_hosts, ssh_config.
+
+All of it lies in one folder of the state folder. The user's ~/.ssh is never read or written.
+Keys are Ed25519 (RFC 8709), in OpenSSH's own file format.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+KEY_TYPE = "ssh-ed25519"
+BOX_USER = "student"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a box's sshd listens, and how to log in. Paths are files of this machine."""
+
+    box: str
+    host: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+    config: Path
+
+
+class KeyFolder:
+    """The folder of keys; made, readable by its owner alone, when first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+
+    @property
+    def user_key(self) -> Path:
+        """The private key's file; the public one is beside it, with .pub."""
+        path = made(self._folder / "id_ed25519", f"{BOX_USER}@container-magics")
+        public = path.with_name(path.name + ".pub")
+        if not public.exists() or public.read_bytes() != public_key(path):
+            written(public, public_key(path), 0o644)
+        return path
+
+    def host_key(self, box: str) -> Path:
+        """The private host key of a box, kept so that known_hosts stays true over a reset."""
+        return made(self._of(box) / "key", box)
+
+    def _of(self, box: str) -> Path:
+        """The folder of one box: its files cannot meet those of a box of a similar name."""
+        folder = self._folder / "hostkeys" / box
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def fingerprint(self, box: str) -> str:
+        """The host key's SHA-256 fingerprint, as ssh shows it."""
+        return asyncssh.read_private_key(str(self.host_key(box))).get_fingerprint()
+
+    def address(self, box: str, host: str, port: int) -> Address:
+        """Write known_hosts and ssh_config for a box that listens at ``host:port``."""
+        known_hosts = self._of(box) / "known_hosts"
+        config, boxes = self._folder / "config", self._folder / "boxes"
+        boxes.mkdir(exist_ok=True)
+        public = public_key(self.host_key(box)).decode().split()[:2]
+        address = Address(box, host, port, BOX_USER, self.user_key, known_hosts, config)
+        written(known_hosts, f"{' '.join([box, *public])}\n".encode(), 0o600)
+        written(boxes / box, ssh_config(address).encode(), 0o600)
+        written(config, f"Include {quoted(boxes / '*')}\n".encode(), 0o600)
+        return address
+
+    def forget(self, box: str) -> None:
+        """Take a box out of ssh_config; its host key stays."""
+        (self._folder / "boxes" / box).unlink(missing_ok=True)
+
+    def remove(self, box: str) -> None:
+        """Take a box out for good: its host key goes too."""
+        self.forget(box)
+        shutil.rmtree(self._of(box))
+
+
+def ssh_config(address: Address) -> str:
+    """An entry of an ssh_config (man ssh_config); the host key goes by the box's name, for its
+    port is another after each start."""
+    return (
+        f"Host {address.box}\n"
+        f"    HostName {address.host}\n"
+        f"    Port {address.port}\n"
+        f"    User {address.user}\n"
+        f"    HostKeyAlias {address.box}\n"
+        f"    IdentityFile {quoted(address.key)}\n"
+        f"    UserKnownHostsFile {quoted(address.known_hosts)}\n"
+        "    IdentitiesOnly yes\n"
+        "    StrictHostKeyChecking yes\n"
+    )
+
+
+def quoted(path: Path) -> str:
+    """A path as ssh_config takes it, spaces and all."""
+    return f'"{path}"'
+
+
+def made(path: Path, comment: str) -> Path:
+    """The private key at ``path``, made if there is none. Of two who make it at once the first
+    wins, and the other takes that one's."""
+    if not path.exists():
+        key = asyncssh.generate_private_key(KEY_TYPE, comment=comment)
+        scratch = beside(path, key.export_private_key(), 0o600)
+        try:
+            with suppress(FileExistsError):
+                os.link(scratch, path)  # whole from the start, and never over another
+        finally:
+            scratch.unlink()
+    return path
+
+
+def public_key(private: Path) -> bytes:
+    """The public half, as authorized_keys has it: from the private one, so that it fits."""
+    return asyncssh.read_private_key(str(private)).export_public_key()
+
+
+def written(path: Path, content: bytes, mode: int) -> None:
+    """Write a file at once, in place of the one that is there."""
+    beside(path, content, mode).replace(path)
+
+
+def beside(path: Path, content: bytes, mode: int) -> Path:
+    """A new file in the same folder; never readable by others, not even for a moment, unless
+    ``mode`` says so."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(name).chmod(mode)
+    return Path(name)

@@ -1,0 +1,191 @@
+"""The verbs of a container's life, each one call or two, with the engine's refusals explained."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from docker.types import LogConfig
+
+from container_magics.core.events import Created, Exited, Started
+from container_magics.core.spec import ContainerSpec, Mount
+from container_magics.engine import further
+from container_magics.engine.client import Engine, told
+from container_magics.engine.exitwatch import REMOVAL_S, output_cut
+from container_magics.engine.exitwatch import ExitWatch as ExitWatch
+from container_magics.engine.exitwatch import exit_watch as exit_watch
+from container_magics.engine.files import put_file
+from container_magics.engine.mounts import source_of
+from container_magics.engine.streams import Hijacked, hijack
+from container_magics.errors import Conflict, NotFound
+
+GENERATED = "cm-"
+
+
+def generated_name() -> str:
+    """A name that nobody else has, so that a container can be found before its ID is known."""
+    return GENERATED + uuid.uuid4().hex[:12]
+
+
+def create(
+    engine: Engine,
+    spec: ContainerSpec,
+    labels: Mapping[str, str],
+    *,
+    stdin: bool = False,
+    auto_remove: bool = True,
+    logs: bool = False,
+) -> Created:
+    """Make the container and put its files in; NotFound when the image is not here.
+
+    Without ``logs`` the engine keeps no copy of the output: whoever is attached has it.
+    """
+    body: dict[str, Any] = {
+        "Image": spec.image,
+        "Cmd": [*spec.entrypoint, *spec.command] or None,
+        # an empty entrypoint, and not none, is what overrides the image's own
+        "Entrypoint": [""] if spec.command or spec.entrypoint else None,
+        "Env": [f"{name}={value}" for name, value in spec.environment],
+        "Labels": {**dict(spec.labels), **labels},  # what is ours cannot be written over
+        "Healthcheck": further.health(spec),
+        "Hostname": spec.hostname,
+        "User": spec.user,
+        "WorkingDir": spec.working_dir,
+        "OpenStdin": stdin,
+        "StdinOnce": stdin,
+        "ExposedPorts": {f"{p.container_port}/{p.protocol}": {} for p in spec.ports},
+        "HostConfig": host_config(engine, spec, auto_remove=auto_remove, logs=logs),
+    }
+    with told():
+        made = engine.api.create_container_from_config(body, spec.name, spec.platform or None)
+    for path, content, mode in spec.files:
+        put_file(engine, made["Id"], path, content, mode)
+    return Created(made["Id"], spec.name, tuple(made.get("Warnings") or ()))
+
+
+def host_config(
+    engine: Engine, spec: ContainerSpec, *, auto_remove: bool, logs: bool
+) -> dict[str, Any]:
+    """The part of a container's settings that concerns the engine's machine."""
+    hardening = spec.hardening
+    bindings: dict[int | str, list[tuple[str, int | None]]] = defaultdict(list)
+    for port in spec.ports:
+        bindings[f"{port.container_port}/{port.protocol}"].append((port.address, port.host_port))
+    config = engine.api.create_host_config(
+        auto_remove=auto_remove,
+        binds=[bind(mount) for mount in spec.mounts],
+        port_bindings=dict(bindings),
+        network_mode=spec.network or None,
+        mem_limit=spec.limits.memory_bytes,
+        nano_cpus=spec.limits.nano_cpus,
+        pids_limit=spec.limits.pids,
+        cap_drop=list(hardening.drop_capabilities) or None,
+        cap_add=list(hardening.add_capabilities) or None,
+        security_opt=["no-new-privileges"] if hardening.no_new_privileges else None,
+        log_config=None if logs else LogConfig(type="none"),
+        **further.host_settings(spec),
+    )
+    return dict(config)
+
+
+def bind(mount: Mount) -> str:
+    """Docker's own form; a source that starts with . or ~ is a folder of this machine."""
+    return f"{source_of(mount)}:{mount.target}:{'ro' if mount.read_only else 'rw'}"
+
+
+def start(engine: Engine, created: Created, *, ports: bool = False) -> Started:
+    """Start the first process; the addresses are asked for only when ``ports`` are published.
+    There are none of a container that was removed as it ended, before we could ask."""
+    with told():
+        engine.api.start(created.container_id)
+    found: tuple[tuple[str, str], ...] = ()
+    if ports:
+        with suppress(NotFound):
+            found = published(inspect(engine, created.container_id))
+    return Started(created.container_id, found)
+
+
+def published(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """(container port, "address:port") pairs of an inspected container, sorted."""
+    bindings = facts["NetworkSettings"]["Ports"] or {}
+    return tuple(
+        sorted(
+            (port, f"{place['HostIp']}:{place['HostPort']}")
+            for port, places in bindings.items()
+            for place in places or ()
+        )
+    )
+
+
+def attach(engine: Engine, container_id: str, *, stdin: bool = False) -> Hijacked:
+    """Take hold of the streams; before ``start``, or the first lines may be lost."""
+    params = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1}
+    streams = hijack(engine, f"/containers/{container_id}/attach", params=params)
+    if streams.has_ended():  # a program that has not started has not ended its output
+        streams.close()
+        raise output_cut()
+    return streams
+
+
+def signal(engine: Engine, container: str, name: str) -> None:
+    """Send a signal ("TERM") to the first process; nothing happens when it has ended."""
+    with suppress(NotFound, Conflict):
+        path = f"/containers/{container}/kill"
+        engine.request("POST", path, params={"signal": name})
+
+
+def remove(engine: Engine, container: str) -> None:
+    """Remove a container, running or not, with its anonymous volumes, and wait until it is gone.
+
+    No error if it is gone already, or while somebody else removes it.
+    """
+    path = f"/containers/{container}"
+    with suppress(NotFound):
+        with suppress(Conflict):
+            engine.request("DELETE", path, params={"v": "1", "force": "1"}, timeout_s=REMOVAL_S)
+            return
+        params = {"condition": "removed"}
+        engine.request("POST", f"{path}/wait", params=params, timeout_s=REMOVAL_S)
+
+
+def ended_within(engine: Engine, container: str, limit_s: float) -> Exited | None:
+    """How a container has ended, if it does so within ``limit_s``; None while it runs."""
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        state = inspect(engine, container)["State"]
+        if not state["Running"]:
+            return Exited(state["ExitCode"], state["OOMKilled"])
+        time.sleep(limit_s / 5)
+    return None
+
+
+def named(engine: Engine, name: str) -> dict[str, Any] | None:
+    """What the engine knows of the container with exactly this name; None if there is none.
+
+    The engine itself would also take ``name`` for the beginning of an ID.
+    """
+    try:
+        facts = inspect(engine, name)
+    except NotFound:
+        return None
+    return facts if facts["Name"] == f"/{name}" else None
+
+
+def inspect(engine: Engine, container: str) -> dict[str, Any]:
+    """Everything the engine knows of a container; NotFound when there is none."""
+    path = f"/containers/{container}/json"
+    facts: dict[str, Any] = engine.request("GET", path).json()
+    return facts
+
+
+def containers(engine: Engine, *labels: str, everything: bool = True) -> list[dict[str, Any]]:
+    """Summaries, newest first, of containers with all these labels ("KEY" or "KEY=VALUE")."""
+    with told():
+        found: list[dict[str, Any]] = engine.api.containers(
+            all=everything, filters={"label": list(labels)} if labels else None
+        )
+    return found
