@@ -1,0 +1,1 @@
+"""The story: engine verbs in order, yielding events; clean-up in ``finally``."""

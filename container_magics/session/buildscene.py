@@ -1,0 +1,46 @@
+"""What is looked at when a build has failed, so that its cause can be said."""
+
+from __future__ import annotations
+
+from container_magics.core.buildcauses import Scene
+from container_magics.core.buildspec import BuildSpec
+from container_magics.core.buildstate import BuildState
+from container_magics.core.contextpaths import sources
+from container_magics.core.dockerfile import Dockerfile, Instruction
+from container_magics.engine import contextfiles, machine
+from container_magics.engine.client import Engine
+
+
+def scene_of(engine: Engine, spec: BuildSpec, state: BuildState) -> Scene:
+    """The scene of the state's failure; empty where no instruction failed."""
+    failed = state.failed.instruction if state.failed else None
+    if failed is None or state.dockerfile is None:
+        return Scene()
+    return Scene(
+        *context_of(spec, failed),
+        machine.free_bytes(engine),
+        machine.engine_platform(engine),
+        machine.image_platform(engine, base_of(state.dockerfile, failed)),
+    )
+
+
+def context_of(
+    spec: BuildSpec, failed: Instruction
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """(the context's paths, the sources that are only in the folder); (None, ()) for an
+    instruction that takes nothing of it."""
+    names = sources(failed)
+    if failed.keyword == "RUN" or not names:
+        return None, ()
+    return contextfiles.listed(spec), contextfiles.in_folder(spec, names)
+
+
+def base_of(dockerfile: Dockerfile, failed: Instruction) -> str:
+    """The image under the stage in which the instruction stands; "" for scratch and none."""
+    if failed.stage is None:
+        return ""
+    stage = dockerfile.stages[failed.stage]
+    earlier = {one.name: one for one in dockerfile.stages[: stage.index]}
+    while stage.base.lower() in earlier:
+        stage = earlier.pop(stage.base.lower())
+    return "" if stage.base == "scratch" else stage.base

@@ -1,0 +1,117 @@
+"""The story of going into a failed build: the layers before the failure, and a container of them.
+
+The image has no name, and labels by which it is found; it goes with the session, as its container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+
+from container_magics.core.buildplan import DebugPlan, FailedBuild, plan
+from container_magics.core.events import BuildRefused, Built, Exited
+from container_magics.core.spec import ContainerSpec
+from container_magics.engine import build as builds
+from container_magics.engine import images
+from container_magics.engine.buildstream import BUILDKIT, CLASSIC, Version
+from container_magics.engine.client import Engine
+from container_magics.engine.ownership import DEBUG, PURPOSE, USER, Owner, is_dead
+from container_magics.errors import (
+    BuildFailed,
+    ContainerFailed,
+    ContainerMagicsError,
+    NameTaken,
+    UsageError,
+)
+from container_magics.session.detached import run_detached
+from container_magics.session.making import remove_ours
+from container_magics.session.stopper import Stopper
+
+COMMAND = ("/bin/sh", "-c", 'trap "exit 0" TERM INT; while sleep 3600 & wait $!; do :; done')
+"""A shell that does nothing, and ends at once when it is told to, or has no sleep."""
+
+
+def go_in(
+    engine: Engine, failed: FailedBuild, owner: Owner, *, stopper: Stopper | None = None
+) -> DebugPlan:
+    """Leave a container running as the failing instruction found it; returns what was done.
+
+    A container of an earlier call is replaced, and its image goes. UsageError where there is
+    no layer to go into, BuildFailed where the layers cannot be had again, NameTaken.
+    """
+    if builds.is_podman(engine):
+        raise UsageError(
+            "%image debug needs Docker: Podman's failed builds leave nothing that could be told "
+            "from its other images.",
+            hint="Use another engine (`%engine`), or build the lines before with --target.",
+        )
+    found = plan(failed)
+    try:
+        image = built(engine, failed, found, owner)
+        network = failed.spec.network if failed.spec.network != "default" else ""
+        spec = ContainerSpec(
+            image, COMMAND, name=found.name, environment=found.environment, network=network
+        )
+        stay(engine, spec, owner, stopper or Stopper())
+    finally:
+        # the one before this; and this one, if its container could not be started
+        remove_images(engine, owner, lambda session: session == owner.session)
+    return found
+
+
+def stay(engine: Engine, spec: ContainerSpec, owner: Owner, stopper: Stopper) -> None:
+    """Start the container and leave it; ContainerFailed, and it is gone, where it ends at once."""
+    try:
+        with closing(run_detached(engine, spec, owner, purpose="debug", stopper=stopper)) as story:
+            ended = [event for event in story if isinstance(event, Exited)]
+    except NameTaken as taken:
+        taken.hint = f"`%container rename {spec.name} OTHER` makes room for ours."
+        raise
+    if ended:
+        remove_ours(engine, spec.name, owner)
+        raise ContainerFailed(
+            "What stands there cannot be gone into: a shell ended at once.",
+            exit_status=ended[0].exit_status,
+            hint="An image without `sh` and `sleep` can be looked at with `%layers`.",
+        )
+
+
+def built(engine: Engine, failed: FailedBuild, found: DebugPlan, owner: Owner) -> str:
+    """The ID of the image of all before the failure; it comes from the cache."""
+    labels = (*failed.spec.labels, (PURPOSE, "debug"), (DEBUG, owner.session), (USER, owner.user))
+    spec = replace(
+        failed.spec, dockerfile=found.dockerfile, tag="", target="", labels=labels,
+        no_cache=False, pull=False,
+    )  # fmt: skip
+    classic = failed.state.builder == "classic"
+    version: Version = CLASSIC if classic else BUILDKIT
+    with closing(builds.build(engine, spec, version=version)) as events:
+        for event in events:
+            if isinstance(event, Built):
+                return event.image_id
+            if isinstance(event, BuildRefused):
+                break
+    raise BuildFailed(
+        f"What stands before line {found.instruction.lines[0]} could not be built again.",
+        line=None,
+        hint="Run the cell again, and then this one.",
+        facts=tuple(event.message.splitlines()) if isinstance(event, BuildRefused) else (),
+    )
+
+
+def remove_images(engine: Engine, owner: Owner, which: Callable[[str], bool]) -> int:
+    """Remove such images of this user's sessions of ``which`` that no container needs; returns
+    how many."""
+    removed = 0
+    for summary in images.labelled(engine, DEBUG, f"{USER}={owner.user}"):
+        if which(summary["Labels"][DEBUG]):
+            with suppress(ContainerMagicsError):  # a container runs of it
+                images.remove(engine, summary["Id"])
+                removed += 1
+    return removed
+
+
+def sweep_images(engine: Engine, owner: Owner) -> int:
+    """Remove those of dead sessions."""
+    return remove_images(engine, owner, is_dead)
