@@ -1,0 +1,1 @@
+"""The course's own nouns: the SSH practice box."""
