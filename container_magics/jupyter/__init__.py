@@ -1,0 +1,1 @@
+"""The stage: the only imports of IPython, ipykernel and ipywidgets."""

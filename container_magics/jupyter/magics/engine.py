@@ -1,0 +1,54 @@
+"""%engine: which engine answers. %doctor: what is wrong, and the one line that mends it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from IPython.core.magic import line_magic, magics_class
+
+from container_magics.core.argparser import FlagParser
+from container_magics.jupyter.magics.common import BenchMagics, told
+
+
+def engine_parser() -> FlagParser:
+    """%engine."""
+    parser = FlagParser("%engine", description="Which engine answers, and where it was found.")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def doctor_parser() -> FlagParser:
+    """%doctor."""
+    parser = FlagParser(
+        "%doctor", description="What is in order, what is wrong, and the line that mends it."
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+@magics_class
+class EngineMagics(BenchMagics):
+    """The magics of the engine itself."""
+
+    @line_magic
+    @told(engine_parser)
+    def engine(self, line: str) -> None:
+        """Show the engine."""
+        from container_magics.jupyter.publish import show
+        from container_magics.view.present import engine as present
+
+        engine_parser().parse(line)
+        show(present.engine(self.bench.engine.facts(), stable=self.bench.stable))
+
+    @line_magic
+    @told(doctor_parser)
+    def doctor(self, line: str) -> None:
+        """Show every check."""
+        from container_magics.jupyter.publish import show
+        from container_magics.session.doctor import examine
+        from container_magics.view.present import engine as present
+
+        doctor_parser().parse(line)
+        checks, _ = examine(os.environ, Path.home())
+        show(present.doctor(checks))

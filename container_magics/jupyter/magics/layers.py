@@ -1,0 +1,90 @@
+"""%layers: the stack of read-only layers that an image is, and what each of them did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import line_magic, magics_class
+
+from container_magics.core.layersflags import layers_parser
+from container_magics.errors import CheckFailed
+from container_magics.jupyter.magics.common import BenchMagics, told
+
+if TYPE_CHECKING:
+    from container_magics.core.layertree import LayerTree
+    from container_magics.session.layers import LayersEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Exploring:
+    """The last event of an exploration; None before the first."""
+
+    last: LayersEvent | None = None
+
+    def apply(self, event: LayersEvent) -> Exploring:
+        """The state after one more event."""
+        return Exploring(event)
+
+
+@magics_class
+class LayersMagics(BenchMagics):
+    """The magic of layers."""
+
+    @line_magic
+    @told(layers_parser)
+    def layers(self, line: str) -> None:
+        """Show an image's layers, who owns a path, or whether rules hold."""
+        from container_magics.core.layerwaste import check
+        from container_magics.jupyter.publish import show
+        from container_magics.view.model import Note
+        from container_magics.view.present import layers as present
+
+        words = layers_parser().parse(line)
+        base_rows = self.base_rows(words.image)
+        tree = self.read(words.image, base_rows)
+        if words.owner:
+            show(present.owner(tree, words.owner, on_base=bool(base_rows)))
+        if words.rules:
+            holds, sentence = check(tree, words.rules)
+            if not holds:
+                raise CheckFailed(f"{words.image}: {sentence}")
+            show(Note(f"{words.image}: {sentence}", "ok"))
+        if not words.owner and not words.rules:
+            stable = self.bench.stable
+            show(present.layers(tree, words.image, stable=stable, on_base=bool(base_rows)))
+
+    def base_rows(self, image: str) -> int:
+        """In stable mode how many rows of the history are the base image's; else 0."""
+        from container_magics.engine import images
+        from container_magics.engine.base import BASE
+        from container_magics.session.layers import image_of
+
+        engine = self.bench.engine
+        if not self.bench.stable:
+            return 0
+        shared = images.shared_layers(engine, image_of(engine, image), BASE)
+        return len(images.history(engine, BASE)) if shared else 0
+
+    def read(self, image: str, base_rows: int) -> LayerTree:
+        """Read an image's layers, with a meter where the mode allows one."""
+        from container_magics.jupyter.publish import CellPublisher, play
+        from container_magics.session.layers import LayersRead, LayersReading, explore
+        from container_magics.view.present import layers as present
+
+        publisher = CellPublisher(stable=self.bench.stable)
+        try:
+            state = play(
+                explore(self.bench.engine, image, base_rows=base_rows),
+                Exploring(),
+                lambda state: (
+                    present.reading(state.last)
+                    if isinstance(state.last, LayersReading) and not self.bench.stable
+                    else None
+                ),
+                publisher,
+            )
+        finally:
+            publisher.clear()
+        assert isinstance(state.last, LayersRead)  # noqa: S101 - what explore() ends with
+        return state.last.tree
