@@ -1,0 +1,305 @@
+"""Layers laid over one another: what is seen, what is hidden, by whom, and that it adds up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean, entry_of, shown
+from container_magics.core.layertree import LayerTree, merge
+from container_magics.core.layerwaste import check, dive, wastes
+from container_magics.core.tarheader import Member
+from container_magics.errors import UsageError
+from container_magics.view.html import html
+from container_magics.view.model import Group, Note, Stack, Table
+from container_magics.view.plain import plain
+from container_magics.view.present import layers as present
+
+
+def e(path: str, kind: Kind = "file", size: int = 0, link: str = "", mode: int = 0o644) -> Entry:
+    return Entry(path.encode(), size, mode, kind, link.encode(), 0, 0, 0)
+
+
+def tree(*layers: Iterable[Entry]) -> LayerTree:
+    stacked = []
+    for number, entries in enumerate(layers):
+        held = tuple(entries)
+        size = sum(entry.size_bytes for entry in held)
+        stacked.append(Layer(f"sha256:{number}", "", f"RUN step {number}", None, size, held))
+    return merge(ImageLayers("sha256:image", tuple(stacked)))
+
+
+def seen(found: LayerTree, step: int = 99) -> dict[str, tuple[int, int]]:
+    return {v.entry.path.decode(): (v.layer, v.size_bytes) for v in found.after(step)}
+
+
+def lost(found: LayerTree) -> list[tuple[str, int, int, int, str]]:
+    return [(h.entry.path.decode(), h.size_bytes, h.owner, h.hider, h.cause) for h in found.hidden]
+
+
+def test_a_file_that_is_overwritten() -> None:
+    found = tree([e("etc", "dir"), e("etc/a", size=10)], [e("etc", "dir"), e("etc/a", size=3)])
+    assert seen(found) == {"etc": (1, 0), "etc/a": (1, 3)}
+    assert seen(found, 0)["etc/a"] == (0, 10)
+    assert lost(found) == [("etc/a", 10, 0, 1, "overwritten")]
+    assert (found.changes[1].added.count, found.changes[1].changed.count) == (0, 1)
+    assert found.efficiency == 3 / 13
+
+
+def test_a_whiteout_hides_a_folder_and_all_below() -> None:
+    found = tree([e("a", "dir"), e("a/b", "dir"), e("a/b/c", size=7)], [e("a", "whiteout")])
+    assert seen(found) == {}
+    assert max(lost(found)) == ("a/b/c", 7, 0, 1, "whiteout")
+    assert found.changes[1].hid.count == 3
+
+
+def test_an_opaque_folder_hides_only_lower_layers_wherever_its_mark_stands() -> None:
+    upper = [e("a", "dir"), e("a/new", size=2), e("a/kept", size=5), e("a", "opaque")]
+    found = tree([e("a", "dir"), e("a/old", size=7), e("a/kept", size=5)], upper)
+    assert seen(found) == {"a": (1, 0), "a/new": (1, 2), "a/kept": (1, 5)}
+    assert found.hidden_bytes == 12
+    change = found.changes[1]
+    assert (change.added.count, change.changed.count, change.hid.count) == (1, 1, 1)
+
+
+def test_a_file_in_place_of_a_folder_and_back() -> None:
+    found = tree([e("a", "dir"), e("a/b", size=4)], [e("a", size=1)], [e("a/c", size=2)])
+    assert seen(found, 1) == {"a": (1, 1)}
+    assert seen(found) == {"a/c": (2, 2)}
+    assert [cause for *_, cause in lost(found)] == ["type change"] * 3
+
+
+def test_hard_links_count_once_and_a_survivor_is_promoted() -> None:
+    found = tree(
+        [e("one", size=100), e("two", "hardlink", link="one"), e("six", "hardlink", link="two")],
+        [e("one", "whiteout")],
+        [e("two", "whiteout"), e("six", "whiteout")],
+    )
+    assert found.total_bytes == 100
+    assert seen(found, 0) == {"one": (0, 100), "two": (0, 0), "six": (0, 0)}
+    assert seen(found, 1) == {"two": (0, 100), "six": (0, 0)}
+    assert [(path, size) for path, size, *_ in lost(found)] == [
+        ("one", 0),
+        ("two", 0),
+        ("six", 100),
+    ]
+
+
+def test_a_ring_of_hard_links_has_no_bytes() -> None:
+    found = tree([e("a", "hardlink", link="b"), e("b", "hardlink", link="a")], [e("a", "whiteout")])
+    assert found.total_bytes == found.hidden_bytes == 0
+
+
+def test_owner_tells_each_layer_that_touched_a_path() -> None:
+    found = tree(
+        [e("etc", "dir"), e("etc/passwd", size=10)],
+        [e("etc/passwd", size=20)],
+        [e("etc", "opaque"), e("etc", "dir")],
+        [e("etc/passwd", size=5)],
+    )
+    owned = found.owner(b"etc/passwd")
+    assert [(t.layer, t.action) for t in owned.touches] == [
+        (0, "added"), (1, "changed"), (2, "hid"), (3, "added"),
+    ]  # fmt: skip
+    assert owned.winner == 3
+    assert owned.touches[2].by == b"etc"
+    assert found.owner(b"etc/none").touches == ()
+
+
+NAMES = st.sampled_from(["a", "b", "a/b", "a/b/c", "a/c", "b/c", "c/d/e", "c/d", "c"])
+KINDS = st.sampled_from(["file", "dir", "symlink", "hardlink", "whiteout", "opaque"])
+
+
+@st.composite
+def layer_entries(draw: st.DrawFn) -> list[Entry]:
+    chosen: dict[object, Entry] = {}
+    for path, kind in draw(st.lists(st.tuples(NAMES, KINDS), max_size=8)):
+        size = draw(st.integers(0, 50)) if kind == "file" else 0
+        entry = e(path, kind, size, draw(NAMES) if kind == "hardlink" else "")
+        chosen[(path, kind) if kind in ("whiteout", "opaque") else path] = entry
+    return list(chosen.values())
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(layer_entries(), min_size=1, max_size=5))
+def test_every_byte_is_seen_or_hidden_once(layers: list[list[Entry]]) -> None:
+    found = tree(*layers)
+    visible = list(found.after(99))
+    assert sum(v.size_bytes for v in visible) == found.visible_bytes
+    assert sum(h.size_bytes for h in found.hidden) == found.total_bytes - found.visible_bytes
+    assert sum(w.size_bytes for w in wastes(found)) == found.hidden_bytes
+    assert sum(c.hides_bytes for c in found.changes) == found.hidden_bytes
+    assert 0 <= found.efficiency <= 1
+    winners = {v.entry.path: v.layer for v in visible}
+    for path in {entry.path for layer in layers for entry in layer}:
+        ownership = found.owner(path)
+        if path in winners:
+            assert ownership.winner == winners[path]
+
+
+def naive(layers: list[list[Entry]]) -> dict[bytes, Entry]:
+    """The file system by the letter of the specification, without any cleverness."""
+    state: dict[bytes, Entry] = {}
+    for layer in layers:
+        for mark in (x for x in layer if x.kind in ("whiteout", "opaque")):
+            inside = [p for p in state if p.startswith(mark.path + b"/")]
+            for path in inside + ([mark.path] if mark.kind == "whiteout" else []):
+                state.pop(path, None)
+        for entry in (x for x in layer if x.kind not in ("whiteout", "opaque")):
+            parts = entry.path.split(b"/")
+            for above in (b"/".join(parts[:n]) for n in range(1, len(parts))):
+                if above in state and state[above].kind != "dir":
+                    del state[above]
+            if entry.kind != "dir":
+                for path in [p for p in state if p.startswith(entry.path + b"/")]:
+                    del state[path]
+            state[entry.path] = entry
+    return state
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(layer_entries(), min_size=1, max_size=5))
+def test_the_merged_tree_is_that_of_the_specification(layers: list[list[Entry]]) -> None:
+    assert {v.entry.path: v.entry for v in tree(*layers).after(99)} == naive(layers)
+
+
+def timed(whiteouts: int) -> float:
+    files = 40_000
+    base = [e(f"d{n % 400}/f{n}", size=1) for n in range(files)]
+    top = [e(f"d{n % 400}/f{n}", "whiteout") for n in range(whiteouts)]
+    best = 9e9
+    for _ in range(3):
+        start = time.process_time()
+        tree(base, top)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def test_many_whiteouts_are_not_quadratic() -> None:
+    assert timed(16_000) < 2.5 * timed(1_000)
+
+
+def member(name: str, kind: bytes = b"0", size: int = 0, link: str = "") -> Member:
+    return Member(name.encode(), kind, size, 0o644, 0, 0, 0, link.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "kind"),
+    [
+        ("./etc/passwd", b"etc/passwd", "file"),
+        ("/etc//x/./y", b"etc/x/y", "file"),
+        ("../../etc/shadow", b"etc/shadow", "file"),
+        ("a/../../b", b"b", "file"),
+        ("a/.wh.b", b"a/b", "whiteout"),
+        (".wh..wh..opq", b"", "opaque"),
+        ("a/.wh..wh..opq", b"a", "opaque"),
+    ],
+)
+def test_names_of_members(name: str, path: bytes, kind: str) -> None:
+    found = entry_of(member(name))
+    assert found is not None
+    assert (found.path, found.kind) == (path, kind)
+
+
+@pytest.mark.parametrize("name", [".wh..wh.plnk", "a/.wh..wh.aufs", ".wh.", ".wh...", "a/.wh..."])
+def test_marks_of_builders_are_passed_over(name: str) -> None:
+    assert entry_of(member(name)) is None
+
+
+def test_a_whiteout_has_no_bytes_and_no_link() -> None:
+    found = entry_of(member(".wh.x", b"0", 100, "stale"))
+    assert found is not None
+    assert (found.size_bytes, found.link) == (0, b"")
+
+
+@given(st.binary(max_size=60))
+def test_no_name_leads_out_of_the_root(name: bytes) -> None:
+    parts = clean(name).split(b"/")
+    assert b".." not in parts
+    assert b"." not in parts
+    assert clean(clean(name)) == clean(name)
+
+
+def test_names_are_shown_without_controls() -> None:
+    assert shown(b"caf\xe9\n\x1b[31m") == "caf\\xe9\\n\\x1b[31m"
+    assert shown("\u202etxt.exe".encode()) == "\\u202etxt.exe"
+
+
+def test_dives_score_counts_all_copies() -> None:
+    # dive: /a seen twice: least 3 of 13; the removed folder of 7 counts again at its whiteout.
+    found = tree(
+        [e("a", size=10), e("d", "dir"), e("d/f", size=7)], [e("a", size=3), e("d", "whiteout")]
+    )
+    assert found.efficiency == 3 / 20
+    assert dive(found).score == (3 + 7 + 7) / (10 + 3 + 7 + 7)
+    assert dive(found).wasted_bytes == 13
+
+
+def test_check() -> None:
+    found = tree([e("a", size=10_000_000)], [e("a", size=30_000_000)])
+    assert check(found, "efficiency>=0.75, wasted_bytes<=10MB")[0]
+    holds, sentence = check(found, "wasted_percent<10")
+    assert not holds
+    assert sentence == "wasted_percent is 25, but asked for was (< 10)."
+
+
+@pytest.mark.parametrize("rule", ["", "efficiency", "speed>1", "efficiency>high", "efficiency=>1"])
+def test_rules_that_cannot_be_read(rule: str) -> None:
+    with pytest.raises(UsageError):
+        check(tree([e("a", size=1)]), rule)
+
+
+def test_the_view_says_who_wasted_what() -> None:
+    found = tree(
+        [e("var", "dir"), e("var/cache", size=40_000_000), e("var/kept", size=60_000_000)],
+        [e("var/cache", "whiteout")],
+    )
+    view = present.layers(found, "box:1", stable=True)
+    text = plain(view)
+    assert "40 MB are shipped, though a later layer hides them." in text
+    assert "layer 2 (RUN step 1) removed 1 file of layer 1: 40 MB" in text
+    assert "60.0 %" in text
+    assert "visible bytes / all layers' bytes" in text
+    assert isinstance(view, Group)
+    stack = view.views[0]
+    assert isinstance(stack, Stack)
+    assert [row.hidden for row in stack.rows] == [0.4, 0.0]
+    assert stack.rows[1].nodes[0].children[0].children[0].mark == "hidden"
+
+
+def test_the_view_of_an_owner() -> None:
+    found = tree([e("etc/passwd", size=10)], [e("etc/passwd", size=12)])
+    view = present.owner(found, "/etc/passwd")
+    assert isinstance(view, Table)
+    assert [row[2] for row in view.rows] == ["added", "changed"]
+    assert [row[-1] for row in view.rows] == ["", "✓"]
+    assert isinstance(present.owner(found, "/nowhere"), Note)
+
+
+def test_a_hundred_thousand_entries_stay_a_small_page() -> None:
+    long = "n" * 200
+    layers = [
+        [e(f"usr/{i % 50}/<{long}>{i}&", size=i, mode=0o755) for i in range(start, start + 10_000)]
+        for start in range(0, 100_000, 10_000)
+    ]
+    page = html(present.layers(tree(*layers), "big"))
+    assert len(page.encode()) < 300_000
+    assert "more" in page
+    assert "<n" not in page
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("/bin/sh -c #(nop) COPY file:1 in / ", "COPY file:1 in /"),
+        ("/bin/sh -c apt-get update", "RUN apt-get update"),
+        ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
+        ("", "(no instruction is known)"),
+    ],
+)
+def test_instructions_read_as_in_a_dockerfile(raw: str, said: str) -> None:
+    assert present.instruction(Layer("", "", raw, None, 0, ())) == said

@@ -1,0 +1,175 @@
+"""Image archives of each form, and archives that lie about what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+
+import pytest
+
+from container_magics.core.imagearchive import ImageArchive
+from container_magics.core.layers import ImageLayers
+from container_magics.errors import BadArchive
+
+
+def tar(*members: tuple[str, bytes], links: tuple[tuple[str, str], ...] = ()) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, body in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+        for name, target in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+    return out.getvalue()
+
+
+def digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def blob(data: bytes) -> tuple[str, bytes]:
+    return "blobs/" + digest(data).replace(":", "/"), data
+
+
+ONE, TWO = tar(("etc/a", b"a" * 3000), ("etc/b", b"b")), tar(("etc/.wh.a", b""))
+HISTORY = [
+    {"created_by": "ADD one"},
+    {"created_by": "ENV x=y", "empty_layer": True},
+    {"created_by": "RUN two", "created": "2024-05-01T10:00:00.123456789Z"},
+]
+CONFIG = json.dumps(
+    {"rootfs": {"type": "layers", "diff_ids": [digest(ONE), digest(TWO)]}, "history": HISTORY}
+).encode()
+
+
+def read(data: bytes, chunk: int = 1 << 16) -> ImageLayers:
+    archive = ImageArchive()
+    for start in range(0, len(data), chunk):
+        archive.feed(memoryview(data)[start : start + chunk])
+    archive.close()
+    return archive.image()
+
+
+def legacy(
+    config: bytes = CONFIG, layers: tuple[str, ...] = ("1/layer.tar", "2/layer.tar")
+) -> bytes:
+    manifest = json.dumps([{"Config": "c.json", "Layers": list(layers)}]).encode()
+    return tar(
+        ("1/VERSION", b"1.0"), ("1/layer.tar", ONE), ("2/layer.tar", TWO), ("c.json", config),
+        ("manifest.json", manifest),
+    )  # fmt: skip
+
+
+def oci(pack: object, *, manifest_json: bool = False) -> bytes:
+    one, two = blob(pack(ONE)), blob(pack(TWO))  # type: ignore[operator]
+    config = blob(CONFIG)
+    described = [{"digest": digest(data)} for _, data in (one, two)]
+    manifest = blob(
+        json.dumps({"config": {"digest": digest(CONFIG)}, "layers": described}).encode()
+    )
+    nested = blob(json.dumps({"manifests": [{"digest": digest(manifest[1])}]}).encode())
+    index = json.dumps({"manifests": [{"digest": digest(nested[1])}]}).encode()
+    members = [one, two, config, manifest, nested, ("index.json", index), ("oci-layout", b"{}")]
+    if manifest_json:
+        saved = [{"Config": config[0], "Layers": [one[0], two[0]]}]
+        members.append(("manifest.json", json.dumps(saved).encode()))
+    return tar(*members)
+
+
+def estargz(data: bytes) -> bytes:
+    return b"".join(gzip.compress(data[at : at + 700]) for at in range(0, len(data), 700))
+
+
+@pytest.mark.parametrize("chunk", [1, 700, 1 << 16])
+@pytest.mark.parametrize(
+    "data",
+    [legacy(), oci(bytes), oci(gzip.compress), oci(estargz), oci(bytes, manifest_json=True)],
+    ids=["legacy", "oci", "oci-gzip", "oci-estargz", "docker-25"],
+)
+def test_each_form_gives_the_same_layers(data: bytes, chunk: int) -> None:
+    image = read(data, chunk)
+    assert [layer.diff_id for layer in image.layers] == [digest(ONE), "", digest(TWO)]
+    assert [layer.instruction for layer in image.layers] == ["ADD one", "ENV x=y", "RUN two"]
+    assert [layer.size_bytes for layer in image.layers] == [3001, 0, 0]
+    assert [layer.empty for layer in image.layers] == [False, True, False]
+    assert [e.path for e in image.layers[0].entries] == [b"etc/a", b"etc/b"]
+    assert image.layers[2].entries[0].kind == "whiteout"
+    assert image.layers[2].created_s == pytest.approx(1714557600.123456)
+
+
+def test_a_layer_that_is_there_twice_is_a_link() -> None:
+    config = json.dumps({"rootfs": {"diff_ids": [digest(ONE), digest(ONE)]}}).encode()
+    named = [{"Config": "c.json", "Layers": ["1/layer.tar", "2/layer.tar"]}]
+    manifest = json.dumps(named).encode()
+    data = tar(
+        ("1/layer.tar", ONE), ("c.json", config), ("manifest.json", manifest),
+        links=(("2/layer.tar", "../1/layer.tar"),),
+    )  # fmt: skip
+    assert [layer.size_bytes for layer in read(data).layers] == [3001, 3001]
+
+
+def test_links_in_a_ring() -> None:
+    manifest = json.dumps([{"Config": "c.json", "Layers": ["a", "b"]}]).encode()
+    data = tar(
+        ("c.json", CONFIG), ("manifest.json", manifest), links=(("a", "b"), ("b", "a")),
+    )  # fmt: skip
+    with pytest.raises(BadArchive, match="lacks a layer"):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (tar(("a", b"b")), "neither"),
+        (legacy(layers=("1/layer.tar", "9/layer.tar")), "lacks a layer"),
+        (legacy(layers=("1/layer.tar",)), "different layers"),
+        (legacy(config=b"{}"), "different layers"),
+        (legacy(config=b"[" * 100_000), "no JSON"),
+        (legacy(config=b"[]"), "cannot be read"),
+        (tar(("manifest.json", b"[1]")), "cannot be read"),
+        (tar(("manifest.json", b"[{}, {}]")), "2 images"),
+        (tar(("index.json", b'{"manifests": [{"digest": 5}]}')), "names no image"),
+        (legacy()[:-14_000], "cut short|neither"),
+        (oci(lambda data: gzip.compress(data)[:-20]), "cut short"),
+        (oci(lambda data: b"\x28\xb5\x2f\xfd" + data), "zstd"),
+    ],
+)
+def test_archives_that_lie(data: bytes, says: str) -> None:
+    with pytest.raises(BadArchive, match=says):
+        read(data)
+
+
+def test_damage_inside_a_layer() -> None:
+    bad = bytearray(ONE)
+    bad[5] ^= 0xFF
+    data = legacy().replace(ONE[:512], bytes(bad)[:512])
+    with pytest.raises(BadArchive, match="checksum"):
+        read(data)
+
+
+def test_the_cap_on_entries_is_for_all_layers_together() -> None:
+    archive = ImageArchive(max_members=6)
+    many = [tar(*((f"f{n}", b"") for n in range(4))) for _ in range(2)]
+    named = json.dumps([{"Config": "c.json", "Layers": ["1/layer.tar", "2/layer.tar"]}]).encode()
+    layers = (("1/layer.tar", many[0]), ("2/layer.tar", many[1]))
+    archive.feed(memoryview(tar(*layers, ("c.json", CONFIG), ("manifest.json", named))))
+    archive.close()
+    with pytest.raises(BadArchive, match="more than"):
+        archive.image()
+
+
+@pytest.mark.parametrize("name", ["[id].js", "{a}", " {"])
+def test_a_layer_is_a_layer_whatever_its_first_file_is_called(name: str) -> None:
+    odd = tar((name, b"1"))
+    config = json.dumps(
+        {"rootfs": {"type": "layers", "diff_ids": [digest(odd)]}, "history": HISTORY[:1]}
+    ).encode()
+    manifest = json.dumps([{"Config": "c.json", "Layers": ["1/layer.tar"]}]).encode()
+    found = read(tar(("1/layer.tar", odd), ("c.json", config), ("manifest.json", manifest)))
+    assert [entry.path for layer in found.layers for entry in layer.entries] == [name.encode()]
