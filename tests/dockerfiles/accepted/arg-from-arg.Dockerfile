@@ -1,0 +1,3 @@
+ARG PART=scrat
+ARG BASE=${PART}ch
+FROM $BASE

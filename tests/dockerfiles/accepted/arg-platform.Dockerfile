@@ -1,0 +1,4 @@
+FROM --platform=$BUILDPLATFORM scratch AS made
+FROM scratch
+ARG TARGETARCH
+LABEL arch=$TARGETARCH

@@ -1,0 +1,4 @@
+from scratch As Made
+Env A=1
+From made as check
+label a=1

@@ -1,0 +1,2 @@
+FROM scratch
+CMD ["/bin/app", "--port", "80"]

@@ -1,0 +1,2 @@
+FROM scratch
+CMD exec app --port $PORT 'as it is

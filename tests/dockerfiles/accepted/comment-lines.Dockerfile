@@ -1,0 +1,7 @@
+# first
+
+  # indented
+FROM scratch
+# between
+ENV A=1
+# last

@@ -1,0 +1,6 @@
+FROM scratch
+COPY <<one <<two /texts/
+the first
+one
+the second
+two

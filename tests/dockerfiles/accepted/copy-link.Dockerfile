@@ -1,0 +1,2 @@
+FROM scratch
+COPY --link --chmod=644 a /a

@@ -1,0 +1,5 @@
+# made=today
+# escape=`
+FROM scratch
+LABEL a=1 \
+  b=2

@@ -1,0 +1,2 @@
+FROM scratch
+ENV A the rest = of the line

@@ -1,0 +1,3 @@
+FROM later AS made
+FROM scratch AS later
+FROM scratch AS check

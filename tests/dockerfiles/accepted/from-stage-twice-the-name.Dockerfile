@@ -1,0 +1,3 @@
+FROM scratch AS made
+FROM scratch AS made
+FROM made

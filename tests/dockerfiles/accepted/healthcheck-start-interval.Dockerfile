@@ -1,0 +1,2 @@
+FROM scratch
+HEALTHCHECK --start-interval=2s CMD check

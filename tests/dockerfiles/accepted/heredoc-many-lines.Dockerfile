@@ -1,0 +1,10 @@
+FROM scratch
+COPY <<EOF /x
+# 0 \
+
+# 1 \
+
+# 2 \
+
+FROM nothing
+EOF

@@ -1,0 +1,5 @@
+FROM scratch
+ONBUILD RUN <<EOF
+make
+EOF
+ENV A=1

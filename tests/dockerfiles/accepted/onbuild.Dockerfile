@@ -1,0 +1,3 @@
+FROM scratch
+ONBUILD COPY . /app
+ONBUILD RUN make --all

@@ -1,0 +1,5 @@
+FROM scratch AS made
+RUN <<E"N"D
+$x
+END
+FROM scratch AS check

@@ -1,0 +1,5 @@
+FROM scratch AS made
+RUN --mount=type=tmpfs,target=/t <<-EOF
+	make
+	EOF
+FROM scratch AS check

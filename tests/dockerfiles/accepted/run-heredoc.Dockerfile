@@ -1,0 +1,5 @@
+FROM scratch AS made
+RUN <<EOF
+echo one
+EOF
+FROM scratch AS check

@@ -1,0 +1,3 @@
+FROM scratch AS made
+RUN --network=none true
+FROM scratch AS check

@@ -1,0 +1,3 @@
+FROM scratch AS made
+RUN
+FROM scratch AS check

@@ -1,0 +1,5 @@
+FROM scratch AS made
+RUN set -e; \
+    # install
+    echo "two  blanks"
+FROM scratch AS check

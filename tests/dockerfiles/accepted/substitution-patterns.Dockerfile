@@ -1,0 +1,2 @@
+FROM scratch
+ENV A=${B#x} C=${B%%y} D=${B/x/y}

@@ -1,0 +1,2 @@
+FROM scratch
+VOLUME ["/one", "/with space"]

@@ -1,0 +1,2 @@
+FROM scratch
+CMD ["sleep", 5]

@@ -1,0 +1,4 @@
+FROM scratch AS one
+COPY --from=two a /
+FROM scratch AS two
+FROM one

@@ -1,0 +1,3 @@
+FROM scratch AS one
+FROM scratch
+COPY --from=$STAGE a /

@@ -1,0 +1,3 @@
+FROM scratch AS one
+ARG BASE=one
+FROM $BASE

@@ -1,0 +1,2 @@
+FROM Debian AS one
+FROM scratch AS check

@@ -1,0 +1,3 @@
+FROM scratch AS one
+ONBUILD SOMETHING else
+FROM one

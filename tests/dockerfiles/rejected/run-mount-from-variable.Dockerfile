@@ -1,0 +1,2 @@
+FROM scratch
+RUN --mount=from=$A,target=/a true
