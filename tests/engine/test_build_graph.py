@@ -1,0 +1,89 @@
+"""Real builds as a graph: what ran at once, what all waited for, which instruction made a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from buildbench import BUILDKIT, Bench, both
+
+from container_magics.core import buildgraph
+from container_magics.core.buildspec import BuildSpec
+from container_magics.engine.client import Engine
+from container_magics.view.model import Steps
+from container_magics.view.present.build import build as present
+
+
+@pytest.fixture
+def bench(docker_builder: Engine, base: str) -> Iterator[Bench]:
+    """On each Docker: Podman builds one instruction after another, and its history has no sizes
+    of single layers."""
+    made = Bench(docker_builder, base)
+    yield made
+    made.remove()
+
+
+@both
+def test_every_layer_is_tied_to_the_instruction_that_made_it(bench: Bench, version: int):
+    result = bench.run_lines(
+        "ENV A=1", "ARG X=2", "RUN head -c 5000 /dev/zero > /NONCE", "WORKDIR /new/w", "COPY a a",
+        "RUN rm /NONCE", "CMD ls", added=(("a", b"12345"),), version=version,
+    )  # fmt: skip
+    built = result.state.built
+    assert built is not None
+    assert sum(one.count for one in built.layers) == len(bench.image()["RootFS"]["Layers"])
+    if bench.engine.facts().containerd_store:  # which counts layers in blocks of the disk
+        return
+    assert sum(one.size_bytes for one in built.layers) == built.size_bytes
+    told = [
+        (one.instruction.lines[0], one.size_bytes) for one in built.layers[1:] if one.instruction
+    ]
+    if version == BUILDKIT:
+        assert told == [(5, 5000), (6, 0), (7, 5), (8, 0)]
+    else:
+        assert (5, 5000) in told
+        assert (7, 5) in told
+    assert built.layers[0].instruction is not None
+    assert built.layers[0].instruction.keyword == "FROM"
+
+
+def test_layers_reach_through_the_stages_that_the_image_is_built_on(bench: Bench):
+    text = (
+        f"FROM {bench.base} AS one\nRUN echo {bench.nonce} > /1\nFROM one AS two\nCOPY a /\n"
+        f"LABEL cm-test-build={bench.nonce}\nFROM {bench.base}\nRUN exit 1\n"
+    )
+    result = bench.run(BuildSpec(text, bench.tag, target="two", added=(("a", b"1"),)))
+    built = result.state.built
+    assert built is not None
+    assert [one.instruction.text.split()[0] for one in built.layers if one.instruction] == [
+        "FROM", "RUN", "COPY",
+    ]  # fmt: skip
+
+
+def test_parallel_stages_lie_side_by_side_and_the_slow_one_is_critical(bench: Bench):
+    text = (
+        f"FROM {bench.base} AS slow\nRUN echo {bench.nonce} > /1; sleep 2\n"
+        f"FROM {bench.base} AS quick\nRUN echo {bench.nonce} > /2; sleep 0.5\n"
+        f"FROM {bench.base}\nLABEL cm-test-build={bench.nonce}\n"
+        "COPY --from=quick /2 /2\nCOPY --from=slow /1 /1\nRUN cat /1 /2; sleep 0.5\n"
+    )
+    result = bench.run(BuildSpec(text, bench.tag))
+    view = present(result.state, stable=False)
+    steps = {
+        f"{step.group} {step.name.split()[0]} {step.name.split()[1]}": step
+        for one in view.views
+        if isinstance(one, Steps)
+        for step in one.steps
+    }
+    slow, quick, last = steps["slow RUN echo"], steps["quick RUN echo"], steps["stage-2 RUN cat"]
+    assert slow.begin < quick.begin + quick.length
+    assert quick.begin < slow.begin + slow.length
+    assert slow.length > 2 * quick.length > 0
+    assert last.begin >= slow.begin + slow.length - 0.01
+    assert (slow.critical, quick.critical, last.critical) == (True, False, True)
+    assert steps["stage-2 COPY --from=slow"].remarks == ("after line 2 of slow",)
+    chain = buildgraph.critical_path(result.state.records)
+    assert 2.5 < chain.seconds <= (result.state.total_s or 0)
+    again = bench.run(BuildSpec(text, bench.tag))
+    assert buildgraph.critical_path(again.state.records).seconds < 0.5
+    assert present(again.state, stable=True) == present(result.state, stable=True)
