@@ -1,0 +1,111 @@
+"""The course in a real browser: what a student sees in JupyterLab, and can press."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import nbformat
+import pytest
+from labpage import LabPage
+from playwright.sync_api import expect
+
+from container_magics.engine.base import BASE
+from container_magics.engine.client import Engine
+
+OpenLab = Callable[..., LabPage]
+
+
+def test_a_login_on_the_practice_box_is_seen(open_lab: OpenLab, pictures: Path) -> None:
+    notebook = open_lab("04-ssh-practice.ipynb")
+    notebook.clear()
+    notebook.run_all()
+    expect(notebook.output("%sshbox")).to_contain_text("box is up: you can log in.")
+    expect(notebook.output("%%ssh box")).to_have_text(
+        "I am student on box, in the folder /home/student.\n"
+    )
+    notebook.hide_sidebar()
+    notebook.save_picture(pictures / "ssh-practice.png", top=notebook.cell("%sshbox"))
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_saved_layers_are_drawn_without_kernel_or_trust(
+    open_lab: OpenLab, course: Path, pictures: Path, theme: str
+) -> None:
+    forget_kernel(course / "01-images.ipynb")
+    notebook = open_lab("01-images.ipynb", theme=f"JupyterLab {theme}")
+    notebook.choose_no_kernel()
+    expect(notebook.page.get_by_title("Notebook not trusted")).to_be_visible()
+
+    built = notebook.output("%%image course-01/greeter:1").locator(".container-magics .note")
+    expect(built.first).to_have_css("border-left-width", "3px")  # our style sheet is there
+    layers = notebook.output("%layers course-01/greeter:1").locator(".container-magics")
+    layer = layers.locator("details").filter(has_text="RUN echo").first
+    expect(layer.locator("li")).to_have_count(0)  # the renderer draws what is opened
+    layer.locator("summary").first.click()
+    for folder in ("/", "etc/"):
+        layer.locator("summary").get_by_text(folder, exact=True).click()
+    expect(layer.get_by_text("motd", exact=True)).to_be_visible()
+    notebook.save_picture(
+        pictures / f"layers-{theme.lower()}.png", top=notebook.cell("%layers course-01/greeter:1")
+    )
+
+
+def forget_kernel(path: Path) -> None:
+    """Take the kernel's name from a notebook, so that JupyterLab asks before it starts one."""
+    notebook = nbformat.read(path, as_version=4)
+    del notebook.metadata["kernelspec"]
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def box_name(engine: Engine) -> Iterator[str]:
+    """The name for a container, which is removed in the end where the test did not do it."""
+    name = f"browser-{uuid.uuid4().hex[:8]}"
+    yield name
+    with suppress(docker.errors.NotFound):
+        engine.api.remove_container(name, force=True, v=True)
+
+
+def test_the_live_list_stops_and_removes_a_container(
+    open_lab: OpenLab, course: Path, engine: Engine, box_name: str, pictures: Path
+) -> None:
+    write_notebook(
+        course / "live.ipynb",
+        f"%%container {BASE} -d --name {box_name}\necho hello; sleep 600",
+        "%containers -w",
+    )
+    notebook = open_lab("live.ipynb")
+    notebook.run_all()
+    live = notebook.output("%containers -w")
+    row = live.locator(".widget-hbox").filter(has_text=box_name)
+    expect(row).to_contain_text("Up ")
+    expect(row.get_by_role("button", name="start")).to_be_disabled()
+
+    live.get_by_label("also those that ended").check()
+    row.get_by_role("button", name="logs").click()
+    expect(live).to_contain_text("hello")
+    notebook.save_picture(pictures / "live-list.png", top=notebook.cell("%%container"))
+    row.get_by_role("button", name="stop").click()
+    expect(row).to_contain_text("Exited (")
+    expect(row.get_by_role("button", name="start")).to_be_enabled()
+    assert engine.api.inspect_container(box_name)["State"]["Running"] is False
+
+    row.get_by_role("button", name="remove").click()
+    expect(row).to_have_count(0)
+    with pytest.raises(docker.errors.NotFound):
+        engine.api.inspect_container(box_name)
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """A notebook of our kernel, not run yet."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {
+        "name": "container-magics",
+        "display_name": "Python (containers)",
+    }
+    notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(notebook, path)
