@@ -1,0 +1,72 @@
+"""The table of the benchmarks, and its place in docs/benchmarks.md, written by no hand."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from container_magics.engine.client import Engine
+from tests.bench import dockercommand
+from tests.bench.turns import Row
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- `make bench` writes from here -->", "<!-- to here -->"
+HEADS = ("what", "ours", "against", "its time", "result", "target", "met")
+MET = {True: "yes", False: "**no**", None: ""}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A Markdown table that reads well as text too."""
+    cells = [
+        HEADS,
+        *((r.what, r.ours, r.against, r.theirs, r.result, r.target, MET[r.met]) for r in rows),
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADS))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+
+
+def circumstances(engine: Engine, repeats: int, loads: Sequence[float]) -> str:
+    """When, on what, with which versions; the load says whether the machine had other work."""
+    facts, now = engine.facts(), datetime.now(UTC)
+    ours = f"container_magics {version('container-magics')} ({commit()})"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("ipython", "ipykernel", "docker"))
+    measured = ", ".join(f"{load:.1f}" for load in loads)
+    lines = (
+        f"{now:%d %B %Y, %H:%M} UTC; {repeats} samples of each",
+        f"{ours}; Python {platform.python_version()}; {packages}",
+        f"{facts.name} {facts.version}, API {facts.api_version}, storage {facts.storage}",
+        f"the docker command: {dockercommand.version()}",
+        f"{facts.operating_system}, Linux {facts.kernel}, {facts.architecture}",
+        f"{facts.cpus} processors; load before, and in the last minute of each: {measured}",
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def commit() -> str:
+    """The commit that was measured; "+" says that files were changed since."""
+    asked = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    found = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    return f"commit {found}" if found else "no commit"
+
+
+def load() -> float:
+    """The mean number of processes that ran or wanted to, over the last minute."""
+    return os.getloadavg()[0]
+
+
+def write(text: str) -> None:
+    """Put ``text`` between the page's two markers; the rest stays as it is."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
