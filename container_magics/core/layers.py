@@ -6,10 +6,10 @@ Configuration" (`config.md`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink, TarScanner
 from container_magics.core.terminal import plain
@@ -35,7 +35,8 @@ class Entry(NamedTuple):
     are counted at the name that its ``link`` gives, which is a path like ``path``. A symlink's
     ``link`` is as written; others have b"". ``mode`` has the twelve permission bits. A
     "whiteout" hides ``path`` of lower layers, "opaque" hides all that lower layers have in the
-    folder ``path``.
+    folder ``path``. ``crc`` is the CRC-64 (ISO 3309) of a file's content where the source keeps
+    it, None where nobody computed it: two sources of one layer may differ in it, and only in it.
     """
 
     path: bytes
@@ -46,6 +47,7 @@ class Entry(NamedTuple):
     uid: int
     gid: int
     mtime_s: float
+    crc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,42 @@ class Layer:
     writable: bool = False
 
 
+class Way(NamedTuple):
+    """How some layers were read: the provider's ``name`` as readers see it ("the engine's own
+    records", "docker save", "cache"), for how many layers, in how many seconds."""
+
+    name: str
+    layers: int
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLayers:
-    """What every source of layers gives: an image's ID and its layers, oldest layer first."""
+    """What every source of layers gives: an image's ID and its layers, oldest layer first.
+
+    ``ways`` in the order in which they were asked; () when the source does not tell.
+    """
 
     image_id: str
     layers: tuple[Layer, ...]
+    ways: tuple[Way, ...] = ()
+
+
+Wanted = tuple[int, bytes]
+"""A version of a file: the index of a layer (oldest 0, as in ImageLayers.layers), and the path of
+an entry in it (as in Entry)."""
+
+
+class Contents(Protocol):
+    """Reads files out of layers, also those that a later layer hides. Every source has one."""
+
+    def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
+        """The first ``max_bytes`` of each file, each once, in whatever order is quickest.
+
+        A hard link gives the bytes of the file that it links to. What is no file, or is not
+        there, is left out. Many are asked at once, since some sources read the whole image for
+        one of them. Raises what the source raises while it reads.
+        """
 
 
 @dataclass(frozen=True, slots=True)

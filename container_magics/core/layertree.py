@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from container_magics.core.layers import MARKS, Entry, ImageLayers, Layer
+from container_magics.core.layers import MARKS, Entry, ImageLayers, Layer, Way
 from container_magics.core.merge import Change, Hidden, Merge, Visible
 
 Action = Literal["added", "changed", "hid"]
@@ -45,7 +45,8 @@ class LayerTree:
     """An image's layers, oldest first, and what became of them. Made by ``merge``.
 
     ``changes`` has one Change for each layer, in the same order; ``hidden`` is in the order in
-    which things were hidden. Always: total_bytes == visible_bytes + hidden_bytes.
+    which things were hidden; ``ways`` says how the layers were read, as in ImageLayers.
+    Always: total_bytes == visible_bytes + hidden_bytes.
     """
 
     image_id: str
@@ -54,6 +55,7 @@ class LayerTree:
     hidden: tuple[Hidden, ...] = field(repr=False)
     visible_bytes: int
     total_bytes: int
+    ways: tuple[Way, ...] = ()
 
     @property
     def hidden_bytes(self) -> int:
@@ -121,7 +123,7 @@ def squashed(image: ImageLayers, rows: int, instruction: str) -> ImageLayers:
     )
     size_bytes = sum(entry.size_bytes for entry in entries)
     ground = Layer("", "", instruction, None, size_bytes, entries)
-    return ImageLayers(image.image_id, (ground, *image.layers[rows:]))
+    return replace(image, layers=(ground, *image.layers[rows:]))
 
 
 def above(tree: LayerTree, rows: int) -> LayerTree:
@@ -154,4 +156,5 @@ def merge(image: ImageLayers) -> LayerTree:
         hidden=tuple(state.hidden),
         visible_bytes=state.visible_bytes,
         total_bytes=sum(layer.size_bytes for layer in image.layers),
+        ways=image.ways,
     )
