@@ -47,7 +47,10 @@ NEEDED = {
     "iptables": ("iptables",),
     "ip": ("iproute2",),
     "mmdebstrap": TOOLS,
-    "podman": ("podman", "slirp4netns", "uidmap"),  # what a user without root may start
+    # what a user without root may start, and what it needs for that
+    "podman": ("podman",),
+    "slirp4netns": ("slirp4netns",),
+    "newuidmap": ("uidmap",),
     "ssh": ("openssh-client",),
     "ps": ("procps",),
     "chromium": ("chromium",),
