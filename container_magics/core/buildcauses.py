@@ -49,7 +49,8 @@ class Scene:
     looked at; ``ignored`` the instruction's sources that the folder has and the context has not.
 
     ``free_bytes`` is what the engine's disk has left, None for unknown; platforms are written as
-    "linux/amd64", "" for unknown, and ``base`` is that of the image in FROM.
+    "linux/amd64", "" for unknown, and ``base`` is that of the image in FROM. ``sent_bytes`` of
+    the context were on their way when it failed: the engine has dropped them since.
     """
 
     paths: tuple[str, ...] | None = None
@@ -57,15 +58,13 @@ class Scene:
     free_bytes: int | None = None
     engine_platform: str = ""
     base_platform: str = ""
+    sent_bytes: int = 0
 
 
 def hint(instruction: Instruction, status: int | None, spec: BuildSpec, scene: Scene) -> str:
     """What usually helps, "" where nothing can be said. ``status`` None: no program failed."""
-    if scene.free_bytes is not None and scene.free_bytes < FULL_BYTES:
-        return (
-            f"The engine's disk is full: it has {size(scene.free_bytes)} left. "
-            "Remove images and build cache that nobody needs."
-        )
+    if full := disk_full(scene):
+        return full
     if instruction.keyword == "FROM":
         return base_missing(instruction, spec, scene)
     if status is not None:
@@ -73,6 +72,17 @@ def hint(instruction: Instruction, status: int | None, spec: BuildSpec, scene: S
     if instruction.keyword in ("COPY", "ADD"):
         return file_missing(instruction, spec, scene)
     return ""
+
+
+def disk_full(scene: Scene) -> str:
+    """Whether the disk has no room, or had none for the context; "" where it has, or nobody
+    knows."""
+    if scene.free_bytes is None or scene.free_bytes >= FULL_BYTES + scene.sent_bytes:
+        return ""
+    told = f"The engine's disk is full: it has {size(scene.free_bytes)} left"
+    if scene.free_bytes >= FULL_BYTES:
+        told += f", and {size(scene.sent_bytes)} of the build context were sent"
+    return told + ". Remove images and build cache that nobody needs."
 
 
 def program_failed(instruction: Instruction, status: int, spec: BuildSpec, scene: Scene) -> str:

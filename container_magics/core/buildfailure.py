@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from container_magics.core.buildcauses import Scene, hint
+from container_magics.core.buildcauses import Scene, disk_full, hint
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.buildstate import BuildState, StepRecord
 from container_magics.core.buildsteps import StepName
@@ -30,6 +30,8 @@ def explain(state: BuildState, spec: BuildSpec, scene: Scene = NOTHING_SEEN) -> 
     syntax = state.dockerfile.syntax if state.dockerfile else ""
     if step and syntax and state.dockerfile and syntax in step.step.name:
         return syntax_missing(state.dockerfile, words)
+    if full := disk_full(scene):
+        return BuildFailed("The build failed.", line=None, hint=full, facts=facts(words))
     return BuildFailed("The builder refused this Dockerfile.", line=None, facts=facts(words))
 
 

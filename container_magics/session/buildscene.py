@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from container_magics.core.buildcauses import Scene
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.buildstate import BuildState
@@ -12,15 +14,21 @@ from container_magics.engine.client import Engine
 
 
 def scene_of(engine: Engine, spec: BuildSpec, state: BuildState) -> Scene:
-    """The scene of the state's failure; empty where no instruction failed."""
+    """The scene of the state's failure; the disk alone where no instruction failed."""
     failed = state.failed.instruction if state.failed else None
+    disk = Scene(
+        free_bytes=machine.free_bytes(engine),
+        sent_bytes=state.context.sent_bytes if state.context else 0,
+    )
     if failed is None or state.dockerfile is None:
-        return Scene()
-    return Scene(
-        *context_of(spec, failed),
-        machine.free_bytes(engine),
-        machine.engine_platform(engine),
-        machine.image_platform(engine, base_of(state.dockerfile, failed)),
+        return disk
+    paths, ignored = context_of(spec, failed)
+    return replace(
+        disk,
+        paths=paths,
+        ignored=ignored,
+        engine_platform=machine.engine_platform(engine),
+        base_platform=machine.image_platform(engine, base_of(state.dockerfile, failed)),
     )
 
 

@@ -303,11 +303,12 @@ def stop_when_sending(engine: Engine, spec: BuildSpec, pid: int) -> None:
 
 
 @pytest.mark.parametrize("store", ["overlay2", "containerd"])
-def test_a_full_disk_is_told_in_the_engines_words(as_root: None, tmp_path: Path, store: str):
+def test_a_full_disk_is_named_as_the_cause(as_root: None, tmp_path: Path, store: str):
     (tmp_path / "a.bin").write_bytes(os.urandom(60 * MB))
     spec = BuildSpec("FROM scratch\nCOPY . /c\n", "t:1", context_dir=str(tmp_path))
     with newer_engine(STATE, store, size_mb=48) as engine:
         with pytest.raises(BuildFailed) as caught:
             list(build(engine, spec))
+        assert "The engine's disk is full: it has " in caught.value.hint
         assert "no space left on device" in "\n".join(caught.value.told())
         assert engine.api.images(all=True) == []

@@ -89,6 +89,18 @@ def test_a_full_disk_comes_before_all_else():
             "Remove images and build cache that nobody needs."
         )
     assert said("RUN x", 1, Scene(free_bytes=10**9)) == ""
+    assert said("RUN x", 1, Scene(free_bytes=10**9, sent_bytes=2 * 10**9)) == (
+        "The engine's disk is full: it has 1 GB left, and 2 GB of the build context were "
+        "sent. Remove images and build cache that nobody needs."
+    )
+
+
+def test_a_full_disk_is_told_where_no_instruction_failed():
+    state = BuildState("t").apply(BuildRefused("no room for the context"))
+    error = explain(state, BuildSpec("FROM base\n", "t"), Scene(free_bytes=4096))
+    assert str(error) == "The build failed."
+    assert "disk is full" in error.hint
+    assert error.facts == ("no room for the context",)
 
 
 def test_a_platform_that_the_engine_does_not_run_is_named():
