@@ -15,13 +15,14 @@ from container_magics.core.imageflags import gathered
 from container_magics.core.names import ImageRef
 from container_magics.core.states import ArchiveState, PullState
 from container_magics.core.template import filled
-from container_magics.core.units import count, size
+from container_magics.core.units import size
 from container_magics.engine import images as engine_images
 from container_magics.engine.base import BASE
 from container_magics.engine.imagefiles import load, load_file, save
 from container_magics.engine.push import push
 from container_magics.errors import Conflict, ContainerMagicsError, UsageError
 from container_magics.jupyter.listing import Listing
+from container_magics.jupyter.named import exactly
 from container_magics.jupyter.patience import unhindered
 from container_magics.jupyter.publish import CellPublisher, cleared, play, show
 from container_magics.jupyter.workbench import Workbench
@@ -48,7 +49,7 @@ def image(bench: Workbench, words: Namespace) -> None:
 
 def history(bench: Workbench, words: Namespace) -> None:
     """The instructions that made it."""
-    (name,) = exactly(1, words)
+    (name,) = exactly(1, words, "%image")
     lines = engine_images.history(bench.engine, name)
     ground = engine_images.history(bench.engine, BASE) if base_layers(bench, name) else ()
     show(lists.history(lines, base=ground))
@@ -56,7 +57,7 @@ def history(bench: Workbench, words: Namespace) -> None:
 
 def inspect(bench: Workbench, words: Namespace) -> None:
     """What the engine knows of it, or one fact of that."""
-    (name,) = exactly(1, words)
+    (name,) = exactly(1, words, "%image")
     facts = engine_images.inspect(bench.engine, name)
     if words.format:
         sys.stdout.write(filled(words.format, facts) + "\n")
@@ -71,20 +72,20 @@ def base_layers(bench: Workbench, name: str) -> int:
 
 def tag(bench: Workbench, words: Namespace) -> None:
     """A second name."""
-    name, new = exactly(2, words)
+    name, new = exactly(2, words, "%image")
     engine_images.tag(bench.engine, name, new)
     show(Note(f"{new} now names the same image as {name}.", "ok"))
 
 
 def pull(bench: Workbench, words: Namespace) -> None:
     """From a registry, with its progress."""
-    name = str(ImageRef.parse(exactly(1, words)[0]))
+    name = str(ImageRef.parse(exactly(1, words, "%image")[0]))
     follow(bench, pulled(bench.engine, name, platform=words.platform or ""), transfer.pull)
 
 
 def push_image(bench: Workbench, words: Namespace) -> None:
     """To a registry, with its progress."""
-    follow(bench, push(bench.engine, exactly(1, words)[0]), transfer.push)
+    follow(bench, push(bench.engine, exactly(1, words, "%image")[0]), transfer.push)
 
 
 def follow(
@@ -113,7 +114,7 @@ def save_images(bench: Workbench, words: Namespace) -> None:
 def saved_where(words: Namespace) -> tuple[list[str], str]:
     """(the images, the file) of IMAGE FILE, or of -o FILE IMAGE IMAGE."""
     if not words.output:
-        name, file = exactly(2, words)
+        name, file = exactly(2, words, "%image")
         return [name], file
     return some(words), words.output
 
@@ -163,7 +164,7 @@ def remove(bench: Workbench, words: Namespace) -> None:
 
 def prune(bench: Workbench, words: Namespace) -> None:
     """What %%image left without a name; with -a the named, too, once they were seen."""
-    exactly(0, words)
+    exactly(0, words, "%image")
     bench.drop_spares(wait=True)
     found = session_prune.prunable(
         bench.engine, named=words.all, filters=words.filter, departing=bench.departing
@@ -187,18 +188,7 @@ def removed(bench: Workbench, facts: ImageFacts) -> bool:
 
 def some(words: Namespace) -> list[str]:
     """The names; UsageError when there are none."""
-    names: list[str] = words.names or exactly(1, words)
-    return names
-
-
-def exactly(number: int, words: Namespace) -> list[str]:
-    """The names; UsageError when there are more or fewer."""
-    if len(words.names) != number:
-        raise UsageError(
-            f"{words.verb} takes {count(number, 'name')}, not {len(words.names)}.",
-            hint=f"`%image?` says how {words.verb} is written.",
-        )
-    names: list[str] = words.names
+    names: list[str] = words.names or exactly(1, words, "%image")
     return names
 
 

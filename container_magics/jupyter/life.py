@@ -13,10 +13,11 @@ from container_magics.core.template import filled
 from container_magics.core.units import count
 from container_magics.engine import containers as engine_containers
 from container_magics.engine import run as engine_run
-from container_magics.errors import Conflict, UsageError
+from container_magics.errors import Conflict
 from container_magics.jupyter import watching
 from container_magics.jupyter.copying import copy
 from container_magics.jupyter.listing import Listing
+from container_magics.jupyter.named import exactly
 from container_magics.jupyter.publish import show
 from container_magics.jupyter.workbench import Workbench
 from container_magics.session.sweep import sweep, sweep_strays
@@ -30,13 +31,13 @@ def container(bench: Workbench, words: Namespace) -> Any:
         case "sweep":
             swept(bench)
         case "cp":
-            copy(bench, *exactly(2, words))
+            copy(bench, *exactly(2, words, "%container"))
         case "commit":
-            commit(bench, *exactly(2, words))
+            commit(bench, *exactly(2, words, "%container"))
         case "rename":
-            rename(bench, *exactly(2, words))
+            rename(bench, *exactly(2, words, "%container"))
         case "logs":
-            watching.logs(bench, container_name(exactly(1, words)[0]), words)
+            watching.logs(bench, container_name(exactly(1, words, "%container")[0]), words)
         case "stats":
             return watching.stats(bench, list(map(container_name, words.names)))
         case "wait":
@@ -88,18 +89,7 @@ ACTIONS: dict[str, tuple[Callable[[Any, str], None], str]] = {
 
 def some(words: Namespace) -> list[str]:
     """The names; UsageError when there are none."""
-    return list(map(container_name, words.names or exactly(1, words)))
-
-
-def exactly(number: int, words: Namespace) -> list[str]:
-    """The names; UsageError when there are more or fewer."""
-    if len(words.names) != number:
-        raise UsageError(
-            f"{words.verb} takes {count(number, 'name')}, not {len(words.names)}.",
-            hint=f"`%container?` says how {words.verb} is written.",
-        )
-    names: list[str] = words.names
-    return names
+    return list(map(container_name, words.names or exactly(1, words, "%container")))
 
 
 def look(bench: Workbench, verb: str, name: str) -> View:
@@ -128,7 +118,7 @@ LISTS: dict[str, Callable[[Workbench, str], Listing]] = {"changes": changes, "to
 def ports(bench: Workbench, words: Namespace) -> Listing:
     """Where all published ports are reached, or the one that is named: 80 or 80/tcp."""
     if len(words.names) != 2:
-        exactly(1, words)
+        exactly(1, words, "%container")
     name, *asked = words.names
     found = engine_run.published(engine_run.inspect(bench.engine, container_name(name)))
     if asked:

@@ -151,9 +151,16 @@ def refuse_elsewhere(engine: Engine) -> None:
 
 
 def located(facts: dict[str, Any], name: str) -> Box:
-    """The box from what the engine says of its container."""
+    """The box from what the engine says of its container; SshFailed when it ended meanwhile,
+    for then it has no port."""
     ring = keys()
-    host, _, port = dict(verbs.published(facts))[f"{SSH_PORT}/tcp"].rpartition(":")
+    address = dict(verbs.published(facts)).get(f"{SSH_PORT}/tcp", "")
+    if not address:
+        raise SshFailed(
+            f"The box {name} ended as soon as it had started.",
+            hint=f"`%container logs {name}` shows its last words.",
+        )
+    host, _, port = address.rpartition(":")
     return Box(name, ring.address(name, host, int(port)), ring.fingerprint(name))
 
 
