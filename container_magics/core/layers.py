@@ -83,12 +83,13 @@ class Way(NamedTuple):
 class ImageLayers:
     """What every source of layers gives: an image's ID and its layers, oldest layer first.
 
-    ``ways`` in the order in which they were asked; () when the source does not tell.
+    ``ways`` in the order in which they were asked; () when the source does not tell. Two images
+    that were read in other ways are equal.
     """
 
     image_id: str
     layers: tuple[Layer, ...]
-    ways: tuple[Way, ...] = ()
+    ways: tuple[Way, ...] = field(default=(), compare=False)
 
 
 Wanted = tuple[int, bytes]
@@ -118,11 +119,15 @@ class LayersReading:
 
 
 class EntryScanner:
-    """A sink for one layer's plain archive; ``entries()`` gives what it holds, last one wins."""
+    """A sink for one layer's plain archive; ``entries()`` gives what it holds, last one wins.
+
+    ``crc`` is given to the entries of the files whose headers are fed while it is set.
+    """
 
     def __init__(self, max_members: int = MAX_MEMBERS) -> None:
         self._placed: dict[bytes, Entry] = {}
         self._marks: dict[tuple[str, bytes], Entry] = {}
+        self.crc: int | None = None
         self._scanner = TarScanner(self._take, max_members=max_members)
         self.feed = self._scanner.feed
         self.close = self._scanner.close
@@ -137,12 +142,17 @@ class EntryScanner:
         """Whether the archive's end mark was seen."""
         return self._scanner.ended
 
+    def pass_over(self, size_bytes: int) -> None:
+        """The body of the last member will not be fed. Raises BadArchive when its header says
+        that it has another size."""
+        self._scanner.pass_over(size_bytes)
+
     def entries(self) -> tuple[Entry, ...]:
         """Marks first, then the rest in archive order."""
         return (*self._marks.values(), *self._placed.values())
 
     def _take(self, member: Member) -> Sink | None:
-        entry = entry_of(member)
+        entry = entry_of(member, self.crc)
         if entry is None:
             return None
         if entry.kind in MARKS:
@@ -152,7 +162,7 @@ class EntryScanner:
         return None
 
 
-def entry_of(member: Member) -> Entry | None:
+def entry_of(member: Member, crc: int | None = None) -> Entry | None:
     """The entry for a member of a layer; None for a builder's own marks (".wh..wh.*")."""
     path = clean(member.name)
     if b".wh." in path:
@@ -176,6 +186,7 @@ def entry_of(member: Member) -> Entry | None:
         member.uid,
         member.gid,
         member.mtime_s,
+        crc if kind == "file" else None,
     )
 
 

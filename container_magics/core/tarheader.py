@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from container_magics.core.tarfields import (
+    FIELDS,
     checked_size,
     decimal,
     number,
-    numbers,
+    owners,
     pax_records,
     seconds,
     size_of,
@@ -26,8 +27,10 @@ BLOCK = 512
 MAX_MEMBERS = 2_000_000
 MAX_EXTENDED_BYTES = 4 << 20
 
+_OWNERS_KEPT = 4096
+
 _ZERO = bytes(BLOCK)
-_HEADER_ONLY = frozenset(b"123456")  # links, devices, folders and fifos have no body
+_HEADER_ONLY = b"123456"  # links, devices, folders and fifos have no body
 
 
 class Member(NamedTuple):
@@ -97,6 +100,9 @@ class TarScanner:
         self._body = 0  # bytes that the sink still waits for
         self._padding = 0  # bytes that fill the last block of the sink's body
         self._skip = 0  # bytes that nobody waits for
+        self._body_bytes = 0  # of the last body that nobody waits for
+        # (mode, uid, gid) by their fields: most files have the same few
+        self._owners: dict[bytes, tuple[int, int, int]] = {}
         self._sparse: Member | None = None  # an old GNU sparse member whose map goes on
         self._sparse_stored = 0
         self._next: dict[bytes, bytes] = {}  # pax records for the next member
@@ -125,6 +131,13 @@ class TarScanner:
         unfinished = self._held or self._skip or self._body or self._next or self._sparse
         if unfinished and not self.ended:
             raise BadArchive("The archive is cut short: it stops inside a member.")
+
+    def pass_over(self, size_bytes: int) -> None:
+        """The next bytes will not come. Raises BadArchive when they are not the whole body of a
+        member, and one that nobody waits for."""
+        if size_bytes != self._body_bytes or self._skip != size_bytes + -size_bytes % BLOCK:
+            raise BadArchive("The archive's contents are not where its headers say.")
+        self._skip -= size_bytes
 
     def _hold(self, part: memoryview) -> int:
         self._held += part
@@ -164,13 +177,11 @@ class TarScanner:
             self._plain_member(block)
 
     def _plain_member(self, block: bytes) -> None:
-        kind = block[156]
-        stored = 0 if kind in _HEADER_ONLY else size_of(block)
-        member = _member(block, stored)
-        if kind == 0x53:
-            self._old_sparse(member, block, stored)
+        member = self._member(block)
+        if block[156] == 0x53:
+            self._old_sparse(member, block, member.size_bytes)
         else:
-            self._begin(member, stored)
+            self._await_body(self._on_member(member), member.size_bytes)
 
     def _member_with_records(self, block: bytes) -> None:
         records = {**self._always, **self._next}
@@ -180,11 +191,31 @@ class TarScanner:
             stored = checked_size(decimal(records[b"size"]))
         if block[156] in _HEADER_ONLY:
             stored = 0
-        member = _with_records(_member(block, stored), records)
+        member = _with_records(self._member(block)._replace(size_bytes=stored), records)
         if block[156] == 0x53:
             self._old_sparse(member, block, stored)
         else:
             self._begin(member, stored)
+
+    def _member(self, block: bytes) -> Member:
+        """What the header itself says; its size is that of the body."""
+        name, ids, size, mtime, kind, link, magic, prefix = FIELDS.unpack(block)
+        owner = self._owners.get(ids)
+        if owner is None:
+            owner = owners(ids)
+            if len(self._owners) < _OWNERS_KEPT:
+                self._owners[ids] = owner
+        name = name.partition(b"\0")[0]
+        if prefix[0] and magic == b"ustar\0":
+            name = text_of(prefix) + b"/" + name
+        return Member(
+            name,
+            kind,
+            0 if kind in _HEADER_ONLY else checked_size(number(size)),
+            *owner,
+            number(mtime),
+            text_of(link) if link[0] else b"",
+        )
 
     def _begin(self, member: Member, stored: int) -> None:
         sink = self._on_member(member)
@@ -193,7 +224,7 @@ class TarScanner:
     def _await_body(self, sink: Sink | None, stored: int) -> None:
         padding = -stored % BLOCK
         if sink is None:
-            self._skip = stored + padding
+            self._skip, self._body_bytes = stored + padding, stored
             return
         if not stored:
             sink.close()
@@ -238,14 +269,6 @@ class TarScanner:
         if member is not None and not block[504]:
             self._sparse = None
             self._begin(member, self._sparse_stored)
-
-
-def _member(block: bytes, stored: int) -> Member:
-    name = text_of(block[:100])
-    if block[345] and block[257:263] == b"ustar\0":
-        name = text_of(block[345:500]) + b"/" + name
-    link = text_of(block[157:257]) if block[157] else b""
-    return Member(name, block[156:157], stored, *numbers(block), link)
 
 
 def _with_records(member: Member, records: dict[bytes, bytes]) -> Member:

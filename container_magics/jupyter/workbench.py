@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the docker SDK is loaded when a cell first needs it, not wi
     from container_magics.core.buildplan import FailedBuild
     from container_magics.engine.buildrecords import BuildRecords
     from container_magics.engine.client import Engine
+    from container_magics.engine.layersources import Sources
     from container_magics.engine.ownership import Owner
     from container_magics.jupyter.background import Background
     from container_magics.jupyter.widgets import Dashboard
@@ -68,6 +69,12 @@ class Workbench(Configurable):
     late_output = Bool(
         True,
         help="Whether what a container of -d writes later is shown in the cell that started it.",
+    ).tag(config=True)
+    layer_cache_bytes = Integer(
+        200_000_000,
+        min=0,
+        help="How much of what was read of layers is kept in the user's cache folder, in bytes of "
+        "disk; 0 for nothing.",
     ).tag(config=True)
     languages = Dict(
         help="More languages for --as: a name, and the program as words or as one text. {file} "
@@ -145,6 +152,14 @@ class Workbench(Configurable):
             folder = None if self.stable else state_dir(os.environ) / "builds"
             self._build_records = BuildRecords(folder)
         return self._build_records
+
+    @property
+    def layer_sources(self) -> Sources:
+        """Who is asked for layers before the engine's archive."""
+        from container_magics.engine.layercache import user_cache
+        from container_magics.engine.layersources import Sources
+
+        return Sources(user_cache(os.environ, self.layer_cache_bytes))
 
     @validate("languages")
     def _languages_that_can_be_read(self, proposal: Any) -> Any:

@@ -75,7 +75,12 @@ class LayersMagics(BenchMagics):
         publisher = CellPublisher(stable=self.bench.stable)
         try:
             state = play(
-                explore(self.bench.engine, image, base_rows=base_rows),
+                explore(
+                    self.bench.engine,
+                    image,
+                    base_rows=base_rows,
+                    sources=self.bench.layer_sources,
+                ),
                 Exploring(),
                 lambda state: (
                     present.reading(state.last)

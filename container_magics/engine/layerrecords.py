@@ -1,0 +1,119 @@
+"""What Docker itself has written down of its layers, read from its own folder on this machine.
+
+With the graph driver overlay2 the engine keeps, for each layer, the headers of the archive that the
+layer came as (`core/tarsplit.py`): `image/overlay2/layerdb/sha256/CHAIN ID/tar-split.json.gz`,
+with the diff ID in `diff` beside it; and the image's config, `image/overlay2/imagedb/content/
+sha256/IMAGE ID`. Source: github.com/moby/moby, `layer/filestore.go` and `image/fs.go`. The names
+are digests of what they stand for, and both are compared: records of another engine, where the
+socket leads to another machine, are either those of the same layers, or not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from container_magics.core.chainid import chain_ids, digest_of
+from container_magics.core.layergathering import Gathering
+from container_magics.core.layers import Entry, LayersReading
+from container_magics.core.tarheader import MAX_MEMBERS
+from container_magics.core.tarsplit import TarSplit
+from container_magics.engine.client import Engine
+from container_magics.errors import BadArchive
+
+DRIVER = "overlay2"
+PIECE_BYTES = 1 << 20
+MAX_CONFIG_BYTES = 64 << 20
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def store(engine: Engine) -> Path | None:
+    """The engine's folder of images, on its own machine; None where it has none of this form."""
+    facts = engine.facts()
+    if facts.storage != DRIVER or facts.containerd_store or facts.name != "Docker":
+        return None
+    return Path(facts.data_folder) / "image" / DRIVER if facts.data_folder else None
+
+
+def read(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
+    """Add what the records tell; nothing where there are none, or none that may be read."""
+    folder = store(engine) if engine.endpoint.url.startswith("unix://") else None
+    if folder is None or not all(map(DIGEST.fullmatch, gathering.diff_ids)):
+        return
+    if gathering.history is None:
+        read_config(folder, gathering)
+    missing = set(gathering.missing())
+    members = sum(map(len, gathering.entries.values()))
+    for diff_id, chain_id in zip(gathering.diff_ids, chain_ids(gathering.diff_ids), strict=True):
+        if diff_id in missing:
+            entries = read_layer(folder, diff_id, chain_id, MAX_MEMBERS - members)
+            if entries is None:
+                return  # whoever is asked next has to read the whole image anyway
+            missing.remove(diff_id)
+            gathering.entries[diff_id] = entries
+            members += len(entries)
+        yield from ()
+
+
+def read_config(folder: Path, gathering: Gathering) -> None:
+    """The image's config, when it is there and its digest is the image's ID."""
+    if DIGEST.fullmatch(gathering.image_id) is None:
+        return
+    try:
+        with (folder / "imagedb/content" / gathering.image_id.replace(":", "/")).open("rb") as file:
+            data = file.read(MAX_CONFIG_BYTES)
+        if digest_of(data) == gathering.image_id:
+            gathering.take_config(json.loads(data))
+    except (OSError, ValueError, BadArchive):
+        return
+
+
+def layer_folder(folder: Path, diff_id: str, chain_id: str) -> Path | None:
+    """Where the records of a layer are; None where they are not, or are another layer's."""
+    place = folder / "layerdb" / chain_id.replace(":", "/")
+    try:
+        told = (place / "diff").read_text("ascii")
+    except (OSError, ValueError):
+        return None
+    return place if told.strip() == diff_id else None
+
+
+def read_layer(
+    folder: Path, diff_id: str, chain_id: str, max_members: int
+) -> tuple[Entry, ...] | None:
+    """What the layer holds; None where the records do not tell."""
+    place = layer_folder(folder, diff_id, chain_id)
+    if place is None:
+        return None
+    try:
+        return entries_of(pieces(place / "tar-split.json.gz"), max_members)
+    except (OSError, BadArchive):
+        return None
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """A file, piece by piece."""
+    with path.open("rb") as file:
+        while data := file.read(PIECE_BYTES):
+            yield data
+
+
+def entries_of(packed: Iterator[bytes], max_members: int) -> tuple[Entry, ...]:
+    """What a layer holds, by its records as they are kept. Raises BadArchive."""
+    split = TarSplit(max_members)
+    unpacker = zlib.decompressobj(wbits=31)
+    for data in packed:
+        rest = data
+        while rest and not unpacker.eof:
+            try:
+                split.feed(unpacker.decompress(rest, PIECE_BYTES))
+            except zlib.error as error:
+                raise BadArchive("The engine's record of a layer cannot be unpacked.") from error
+            rest = unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise BadArchive("The engine's record of a layer is cut short.")
+    split.close()
+    return split.entries()

@@ -1,0 +1,97 @@
+"""The layers of an engine's image, from whoever tells them soonest.
+
+A chain of providers is asked in turn, each only for what no earlier one knew: the cache, the
+engine's own records, a helper container where that is allowed, and in the end the archive that
+`docker save` writes. A provider that cannot tell adds nothing, and the next one is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from container_magics.core.layergathering import Gathering
+from container_magics.core.layers import ImageLayers, LayersReading, Way
+from container_magics.engine import archive, layerrecords
+from container_magics.engine.client import Engine, told
+from container_magics.engine.layercache import LayerCache
+
+CACHE = "cache"
+RECORDS = "the engine's own records"
+SAVE = "docker save"
+
+Provider = Callable[[Engine, Gathering], Iterator[LayersReading]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Who may be asked besides the engine's archive. ``cache`` None: nothing is kept."""
+
+    cache: LayerCache | None = None
+    records: bool = True
+
+
+ENGINE_ALONE = Sources()
+
+
+def read_image(
+    engine: Engine, image: str, sources: Sources = ENGINE_ALONE
+) -> Iterator[LayersReading | ImageLayers]:
+    """The image's layers, oldest first; reports on the way, and the ImageLayers last.
+
+    ``image`` is a name with or without tag, or an ID. Raises NotFound, and what ``archive``
+    raises.
+    """
+    with told():
+        facts = engine.api.inspect_image(image)
+    diff_ids = tuple((facts.get("RootFS") or {}).get("Layers") or ())
+    gathering = Gathering(facts["Id"], diff_ids)
+    yield from _asked(engine, gathering, sources)
+
+
+def _asked(
+    engine: Engine, gathering: Gathering, sources: Sources
+) -> Iterator[LayersReading | ImageLayers]:
+    ways, fresh = list[Way](), set[str]()
+    for name, provider in _providers(sources):
+        begin_s, known = time.perf_counter(), set(gathering.entries)
+        yield from provider(engine, gathering)
+        found = set(gathering.entries) - known
+        if found or (gathering.complete and name != CACHE):
+            ways.append(Way(name, len(found), time.perf_counter() - begin_s))
+        fresh |= found if name != CACHE else set()
+        if gathering.complete:
+            break
+    if sources.cache is not None and ways and ways[-1].name != CACHE:
+        kept = {diff_id: gathering.entries[diff_id] for diff_id in fresh}
+        sources.cache.keep(gathering.index(), kept)
+    yield gathering.image(tuple(ways))
+
+
+def _providers(sources: Sources) -> Iterator[tuple[str, Provider]]:
+    if sources.cache is not None:
+        yield CACHE, partial(_cached, sources.cache)
+    if sources.records:
+        yield RECORDS, layerrecords.read
+    yield SAVE, _saved
+
+
+def _cached(cache: LayerCache, _: Engine, gathering: Gathering) -> Iterator[LayersReading]:
+    image = cache.image(gathering.image_id, gathering.diff_ids)
+    if image is not None:
+        gathering.history, gathering.digests = image.history, image.digests_by_diff_id()
+    for diff_id in gathering.missing():
+        entries = cache.layer(diff_id)
+        if entries is not None:
+            gathering.entries[diff_id] = entries
+    yield from ()
+
+
+def _saved(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
+    for event in archive.read_image(engine, gathering.image_id):
+        if isinstance(event, ImageLayers):
+            gathering.take(event)
+        else:
+            yield event
