@@ -101,6 +101,7 @@ class TarScanner:
         self._padding = 0  # bytes that fill the last block of the sink's body
         self._skip = 0  # bytes that nobody waits for
         self._body_bytes = 0  # of the last body that nobody waits for
+        self._file_bytes = 0  # of its file when unpacked
         # (mode, uid, gid) by their fields: most files have the same few
         self._owners: dict[bytes, tuple[int, int, int]] = {}
         self._sparse: Member | None = None  # an old GNU sparse member whose map goes on
@@ -133,11 +134,15 @@ class TarScanner:
             raise BadArchive("The archive is cut short: it stops inside a member.")
 
     def pass_over(self, size_bytes: int) -> None:
-        """The next bytes will not come. Raises BadArchive when they are not the whole body of a
-        member, and one that nobody waits for."""
-        if size_bytes != self._body_bytes or self._skip != size_bytes + -size_bytes % BLOCK:
+        """The body of the last member, which nobody waits for, will not be fed.
+
+        Raises BadArchive when it was fed, or when ``size_bytes`` is the size of neither the body
+        nor, for a sparse file, of the file when unpacked.
+        """
+        body = self._body_bytes
+        if size_bytes not in (body, self._file_bytes) or self._skip != body + -body % BLOCK:
             raise BadArchive("The archive's contents are not where its headers say.")
-        self._skip -= size_bytes
+        self._skip -= body
 
     def _hold(self, part: memoryview) -> int:
         self._held += part
@@ -181,7 +186,7 @@ class TarScanner:
         if block[156] == 0x53:
             self._old_sparse(member, block, member.size_bytes)
         else:
-            self._await_body(self._on_member(member), member.size_bytes)
+            self._begin(member, member.size_bytes)
 
     def _member_with_records(self, block: bytes) -> None:
         records = {**self._always, **self._next}
@@ -218,8 +223,8 @@ class TarScanner:
         )
 
     def _begin(self, member: Member, stored: int) -> None:
-        sink = self._on_member(member)
-        self._await_body(sink, stored)
+        self._file_bytes = member.size_bytes
+        self._await_body(self._on_member(member), stored)
 
     def _await_body(self, sink: Sink | None, stored: int) -> None:
         padding = -stored % BLOCK
