@@ -142,6 +142,11 @@ class EntryScanner:
         """Whether the archive's end mark was seen."""
         return self._scanner.ended
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the member that is told now is stored in pieces."""
+        return self._scanner.is_sparse
+
     def pass_over(self, size_bytes: int) -> None:
         """The body of the last member will not be fed. Raises BadArchive when its header says
         that it has another size."""

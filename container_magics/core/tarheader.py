@@ -100,7 +100,7 @@ class TarScanner:
         self._body = 0  # bytes that the sink still waits for
         self._padding = 0  # bytes that fill the last block of the sink's body
         self._skip = 0  # bytes that nobody waits for
-        self._body_bytes = 0  # of the last body that nobody waits for
+        self._body_bytes = 0  # of the last member
         self._file_bytes = 0  # of its file when unpacked
         # (mode, uid, gid) by their fields: most files have the same few
         self._owners: dict[bytes, tuple[int, int, int]] = {}
@@ -108,6 +108,11 @@ class TarScanner:
         self._sparse_stored = 0
         self._next: dict[bytes, bytes] = {}  # pax records for the next member
         self._always: dict[bytes, bytes] = {}  # pax records for all members from here
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the body of the member that is told now is only a part of its file."""
+        return self._file_bytes != self._body_bytes
 
     def feed(self, data: memoryview) -> None:
         """Take the next bytes of the archive; any length."""
@@ -223,13 +228,13 @@ class TarScanner:
         )
 
     def _begin(self, member: Member, stored: int) -> None:
-        self._file_bytes = member.size_bytes
+        self._file_bytes, self._body_bytes = member.size_bytes, stored
         self._await_body(self._on_member(member), stored)
 
     def _await_body(self, sink: Sink | None, stored: int) -> None:
         padding = -stored % BLOCK
         if sink is None:
-            self._skip, self._body_bytes = stored + padding, stored
+            self._skip = stored + padding
             return
         if not stored:
             sink.close()

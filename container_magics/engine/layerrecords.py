@@ -30,6 +30,12 @@ MAX_CONFIG_BYTES = 64 << 20
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
+def local_store(engine: Engine) -> Path | None:
+    """The engine's folder of images on this machine; None where it has none of this form, or is
+    not asked through a socket of this machine."""
+    return store(engine) if engine.endpoint.url.startswith("unix://") else None
+
+
 def store(engine: Engine) -> Path | None:
     """The engine's folder of images, on its own machine; None where it has none of this form."""
     facts = engine.facts()
@@ -40,7 +46,7 @@ def store(engine: Engine) -> Path | None:
 
 def read(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
     """Add what the records tell; nothing where there are none, or none that may be read."""
-    folder = store(engine) if engine.endpoint.url.startswith("unix://") else None
+    folder = local_store(engine)
     if folder is None or not all(map(DIGEST.fullmatch, gathering.diff_ids)):
         return
     if gathering.history is None:
