@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from container_magics.core.layers import Entry, EntryScanner, Layer, Wanted, clean
 from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink
@@ -60,19 +61,26 @@ class ContentScanner(EntryScanner):
         self.contents.pop(path, None)
         if member.type not in (b"0", b"\0", b"7") or self.is_sparse:
             return None
-        return _First(self.contents, path, self._max_bytes)
+        return First(partial(self.contents.__setitem__, path), self._max_bytes)
 
 
-class _First:
-    """A sink that keeps the first bytes of a file."""
+class First:
+    """A sink that hands the first bytes of a body to ``then``, as soon as it has them."""
 
-    def __init__(self, contents: dict[bytes, bytes], path: bytes, max_bytes: int) -> None:
-        self._contents, self._path, self._room = contents, path, max_bytes
+    def __init__(self, then: Callable[[bytes], None], max_bytes: int) -> None:
+        self._then: Callable[[bytes], None] | None = then
+        self._max_bytes = max_bytes
         self._held = bytearray()
 
     def feed(self, data: memoryview) -> None:
-        if self._room > len(self._held):
-            self._held += data[: self._room - len(self._held)]
+        """Take a part."""
+        if self._then is not None:
+            self._held += data[: self._max_bytes - len(self._held)]
+            if len(self._held) == self._max_bytes:
+                self.close()
 
     def close(self) -> None:
-        self._contents[self._path] = bytes(self._held)
+        """The body is over."""
+        if self._then is not None:
+            self._then(bytes(self._held))
+        self._then = None

@@ -8,6 +8,8 @@ file without content.
 
 from __future__ import annotations
 
+import zlib
+
 import msgspec
 
 from container_magics.core.layers import Entry, EntryScanner
@@ -17,6 +19,7 @@ from container_magics.errors import BadArchive
 _LONGEST_LINE = 16 << 20
 _CONTENT, _SEGMENT = 1, 2
 _CRC_BYTES = 8
+_PIECE_BYTES = 1 << 20
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -91,3 +94,28 @@ class TarSplit:
             else:
                 raise BadArchive("The engine's record of a layer has a part of an unknown type.")
         self._header = header
+
+
+class PackedTarSplit:
+    """The same for the records as Docker keeps them: packed with gzip."""
+
+    def __init__(self, max_members: int = MAX_MEMBERS) -> None:
+        self._split = TarSplit(max_members)
+        self._unpacker = zlib.decompressobj(wbits=31)
+        self.entries = self._split.entries
+
+    def feed(self, data: memoryview | bytes) -> None:
+        """Take the next part; any length."""
+        rest: memoryview | bytes = data
+        while rest and not self._unpacker.eof:
+            try:
+                self._split.feed(self._unpacker.decompress(rest, _PIECE_BYTES))
+            except zlib.error as error:
+                raise BadArchive("The engine's record of a layer cannot be unpacked.") from error
+            rest = self._unpacker.unconsumed_tail
+
+    def close(self) -> None:
+        """The records are over."""
+        if not self._unpacker.eof:
+            raise BadArchive("The engine's record of a layer is cut short.")
+        self._split.close()

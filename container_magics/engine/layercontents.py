@@ -1,7 +1,8 @@
 """Files out of the layers of an engine's image, also those that a later layer hides.
 
 On the engine's own machine, as root, a file is read where the engine keeps its layer: a moment's
-work. Elsewhere the whole archive that `docker save` writes is read for it.
+work. A helper container does the same elsewhere, where it is allowed. Else the whole archive that
+`docker save` writes is read for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,11 +21,15 @@ from container_magics.core.chainid import chain_ids
 from container_magics.core.imagearchive import ImageArchive
 from container_magics.core.layercontents import ContentScanner, files_wanted
 from container_magics.core.layers import Entry, Layer, Wanted
+from container_magics.engine import layerhelper, layerrecords
 from container_magics.engine.archive import feed
 from container_magics.engine.client import Engine
 from container_magics.engine.layerrecords import DRIVER, layer_folder, local_store
 from container_magics.engine.layersources import ENGINE_ALONE, Sources
+from container_magics.errors import ContainerMagicsError
 
+_STORE = "store"
+_LONGEST_ID = 200
 _CACHE_ID = re.compile(r"[0-9a-z-]{1,128}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -43,11 +49,9 @@ class EngineContents:
     def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         """As Contents has it; raises what the engine's archive raises."""
         waiting = files_wanted(self.layers, wanted)
-        for place, data in self._local({k: e for k, (e, _) in waiting.items()}, max_bytes):
-            for name in waiting.pop(place)[1]:
-                yield name, data
-        if waiting:
-            for place, data in self._saved(list(waiting), max_bytes):
+        for way in (self._local, self._helped, self._saved):
+            files = {place: entry for place, (entry, _) in waiting.items()}
+            for place, data in way(files, max_bytes) if files else ():
                 for name in waiting.pop(place)[1]:
                     yield name, data
 
@@ -64,14 +68,53 @@ class EngineContents:
 
     def _folders(self, store: Path) -> Iterator[tuple[int, Path]]:
         """Where the engine keeps the files of each layer, by the layer's index."""
-        real = [(index, each.diff_id) for index, each in enumerate(self.layers) if each.diff_id]
-        chain = chain_ids([diff_id for _, diff_id in real])
-        for (index, diff_id), chain_id in zip(real, chain, strict=True):
-            place = layer_folder(store, diff_id, chain_id)
+        for index, chain_id in self._chain():
+            place = layer_folder(store, self.layers[index].diff_id, chain_id)
             with suppress(OSError, ValueError):
                 name = (place / "cache-id").read_text("ascii").strip() if place else ""
                 if _CACHE_ID.fullmatch(name):
                     yield index, store.parent.parent / DRIVER / name / "diff"
+
+    def _helped(self, files: dict[Wanted, Entry], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
+        store = layerrecords.store(self.engine) if self.sources.helper else None
+        if store is None:
+            return
+        chain = dict(self._chain())
+        places = {
+            str(index): layerrecords.records_folder(store, chain[index])
+            for index, _ in files
+            if index in chain
+        }
+        places[_STORE] = store.parent.parent / DRIVER
+        with (
+            suppress(ContainerMagicsError),
+            layerhelper.helper(self.engine, self.image_id, places) as container,
+        ):
+            yield from self._out_of(container, files, max_bytes)
+
+    def _out_of(
+        self, container: str, files: dict[Wanted, Entry], max_bytes: int
+    ) -> Iterator[tuple[Wanted, bytes]]:
+        """Of a helper container that has the records of each layer, and the layers' files."""
+        read = partial(layerhelper.file_at, self.engine, container)
+        cache_ids = {
+            index: (read(f"{index}/cache-id".encode(), _LONGEST_ID) or b"").strip()
+            for index in {index for index, _ in files}
+        }
+        for (index, path), entry in files.items():
+            name = cache_ids[index].decode("latin-1")
+            if _CACHE_ID.fullmatch(name):
+                where = f"{_STORE}/{name}/diff/".encode() + path
+                data = read(where, max_bytes, entry.size_bytes)
+                if data is not None:
+                    yield (index, path), data
+
+    def _chain(self) -> Iterator[tuple[int, str]]:
+        """The chain ID of each layer that has one, by its index."""
+        real = [(index, each.diff_id) for index, each in enumerate(self.layers) if each.diff_id]
+        names = chain_ids([diff_id for _, diff_id in real])
+        for (index, _), name in zip(real, names, strict=True):
+            yield index, name
 
     def _saved(self, files: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         paths = {path for _, path in files}

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from container_magics.core.chainid import chain_ids, digest_of
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import Entry, LayersReading
 from container_magics.core.tarheader import MAX_MEMBERS
-from container_magics.core.tarsplit import TarSplit
+from container_magics.core.tarsplit import PackedTarSplit
 from container_magics.engine.client import Engine
 from container_magics.errors import BadArchive
 
 DRIVER = "overlay2"
+RECORDS_NAME, DIFF_NAME = "tar-split.json.gz", "diff"
 PIECE_BYTES = 1 << 20
 MAX_CONFIG_BYTES = 64 << 20
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,7 +48,7 @@ def store(engine: Engine) -> Path | None:
 def read(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
     """Add what the records tell; nothing where there are none, or none that may be read."""
     folder = local_store(engine)
-    if folder is None or not all(map(DIGEST.fullmatch, gathering.diff_ids)):
+    if folder is None or not has_digests(gathering):
         return
     if gathering.history is None:
         read_config(folder, gathering)
@@ -64,24 +65,42 @@ def read(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
         yield from ()
 
 
+def has_digests(gathering: Gathering) -> bool:
+    """Whether image and layers have names that may be looked for in the folder."""
+    return all(map(DIGEST.fullmatch, (gathering.image_id, *gathering.diff_ids)))
+
+
 def read_config(folder: Path, gathering: Gathering) -> None:
     """The image's config, when it is there and its digest is the image's ID."""
-    if DIGEST.fullmatch(gathering.image_id) is None:
-        return
     try:
-        with (folder / "imagedb/content" / gathering.image_id.replace(":", "/")).open("rb") as file:
-            data = file.read(MAX_CONFIG_BYTES)
-        if digest_of(data) == gathering.image_id:
-            gathering.take_config(json.loads(data))
-    except (OSError, ValueError, BadArchive):
+        with config_file(folder, gathering.image_id).open("rb") as file:
+            take_config(file.read(MAX_CONFIG_BYTES), gathering)
+    except OSError:
         return
+
+
+def config_file(folder: Path, image_id: str) -> Path:
+    """Where an image's config is."""
+    return folder / "imagedb/content" / image_id.replace(":", "/")
+
+
+def take_config(data: bytes, gathering: Gathering) -> None:
+    """Add what the image's config tells, when its digest is the image's ID."""
+    if digest_of(data) == gathering.image_id:
+        with suppress(ValueError, BadArchive):
+            gathering.take_config(json.loads(data))
+
+
+def records_folder(folder: Path, chain_id: str) -> Path:
+    """Where the records of a layer would be."""
+    return folder / "layerdb" / chain_id.replace(":", "/")
 
 
 def layer_folder(folder: Path, diff_id: str, chain_id: str) -> Path | None:
     """Where the records of a layer are; None where they are not, or are another layer's."""
-    place = folder / "layerdb" / chain_id.replace(":", "/")
+    place = records_folder(folder, chain_id)
     try:
-        told = (place / "diff").read_text("ascii")
+        told = (place / DIFF_NAME).read_text("ascii")
     except (OSError, ValueError):
         return None
     return place if told.strip() == diff_id else None
@@ -95,31 +114,11 @@ def read_layer(
     if place is None:
         return None
     try:
-        return entries_of(pieces(place / "tar-split.json.gz"), max_members)
+        records = PackedTarSplit(max_members)
+        with (place / RECORDS_NAME).open("rb") as file:
+            while data := file.read(PIECE_BYTES):
+                records.feed(data)
+        records.close()
+        return records.entries()
     except (OSError, BadArchive):
         return None
-
-
-def pieces(path: Path) -> Iterator[bytes]:
-    """A file, piece by piece."""
-    with path.open("rb") as file:
-        while data := file.read(PIECE_BYTES):
-            yield data
-
-
-def entries_of(packed: Iterator[bytes], max_members: int) -> tuple[Entry, ...]:
-    """What a layer holds, by its records as they are kept. Raises BadArchive."""
-    split = TarSplit(max_members)
-    unpacker = zlib.decompressobj(wbits=31)
-    for data in packed:
-        rest = data
-        while rest and not unpacker.eof:
-            try:
-                split.feed(unpacker.decompress(rest, PIECE_BYTES))
-            except zlib.error as error:
-                raise BadArchive("The engine's record of a layer cannot be unpacked.") from error
-            rest = unpacker.unconsumed_tail
-    if not unpacker.eof:
-        raise BadArchive("The engine's record of a layer is cut short.")
-    split.close()
-    return split.entries()

@@ -14,12 +14,13 @@ from functools import partial
 
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import ImageLayers, LayersReading, Way
-from container_magics.engine import archive, layerrecords
+from container_magics.engine import archive, layerhelper, layerrecords
 from container_magics.engine.client import Engine, told
 from container_magics.engine.layercache import LayerCache
 
 CACHE = "cache"
 RECORDS = "the engine's own records"
+HELPER = "a helper container"
 SAVE = "docker save"
 
 Provider = Callable[[Engine, Gathering], Iterator[LayersReading]]
@@ -27,10 +28,15 @@ Provider = Callable[[Engine, Gathering], Iterator[LayersReading]]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Who may be asked besides the engine's archive. ``cache`` None: nothing is kept."""
+    """Who may be asked besides the engine's archive.
+
+    ``cache`` None: nothing is kept. ``records``: the engine's folder, where we may read it.
+    ``helper``: the same through a container that is made for it (``layerhelper``).
+    """
 
     cache: LayerCache | None = None
     records: bool = True
+    helper: bool = False
 
 
 ENGINE_ALONE = Sources()
@@ -75,6 +81,8 @@ def _providers(sources: Sources) -> Iterator[tuple[str, Provider]]:
         yield CACHE, partial(_cached, sources.cache)
     if sources.records:
         yield RECORDS, layerrecords.read
+    if sources.helper:
+        yield HELPER, layerhelper.read
     yield SAVE, _saved
 
 

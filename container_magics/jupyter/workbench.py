@@ -76,6 +76,11 @@ class Workbench(Configurable):
         help="How much of what was read of layers is kept in the user's cache folder, in bytes of "
         "disk; 0 for nothing.",
     ).tag(config=True)
+    layers_helper = Bool(
+        False,
+        help="Whether %layers may read the engine's own records through a container that is made "
+        "for it, as with --helper.",
+    ).tag(config=True)
     languages = Dict(
         help="More languages for --as: a name, and the program as words or as one text. {file} "
         "in it is the cell as a file, {cell} the cell's text; a last word < feeds it to stdin."
@@ -153,13 +158,13 @@ class Workbench(Configurable):
             self._build_records = BuildRecords(folder)
         return self._build_records
 
-    @property
-    def layer_sources(self) -> Sources:
-        """Who is asked for layers before the engine's archive."""
+    def layer_sources(self, *, helper: bool = False) -> Sources:
+        """Who is asked for layers before the engine's archive; ``helper``: a container too."""
         from container_magics.engine.layercache import user_cache
         from container_magics.engine.layersources import Sources
 
-        return Sources(user_cache(os.environ, self.layer_cache_bytes))
+        cache = user_cache(os.environ, self.layer_cache_bytes)
+        return Sources(cache, helper=helper or self.layers_helper)
 
     @validate("languages")
     def _languages_that_can_be_read(self, proposal: Any) -> Any:

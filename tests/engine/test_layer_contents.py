@@ -17,9 +17,11 @@ from container_magics.engine.layercontents import EngineContents, read_beneath
 from container_magics.engine.layersources import Sources
 from tests.engine.test_layer_sources import image_of
 
-BY_SAVE = Sources(records=False)
+BY_SAVE, BY_HELPER = Sources(records=False), Sources(records=False, helper=True)
 MANY_BYTES = 1 << 20
-WAYS = pytest.mark.parametrize("sources", [Sources(), BY_SAVE], ids=["local", "save"])
+WAYS = pytest.mark.parametrize(
+    "sources", [Sources(), BY_HELPER, BY_SAVE], ids=["local", "helper", "save"]
+)
 
 
 @pytest.fixture(scope="module")

@@ -29,13 +29,15 @@ from oddimage import (
 
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, Layer
 from container_magics.core.layertree import merge
-from container_magics.engine.client import Engine
+from container_magics.engine import layerhelper
+from container_magics.engine.client import Engine, connect
 from container_magics.engine.layercache import LayerCache
 from container_magics.engine.layersources import Sources, read_image
 from container_magics.errors import EngineRefused
 
 SAVE, RECORDS, CACHE = "docker save", "the engine's own records", "cache"
-BY_SAVE = Sources(records=False)
+HELPER = "a helper container"
+BY_SAVE, BY_HELPER = Sources(records=False), Sources(records=False, helper=True)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,37 @@ def test_the_engines_own_records_tell_what_its_archive_tells(
     assert without_crcs(records) == save
     files = [e for layer in records.layers for e in layer.entries if e.kind == "file"]
     assert [e.path for e in files if (e.crc is None) != (e.size_bytes == 0)] == []
+
+
+def test_a_helper_container_tells_the_same_and_is_gone(
+    engine: Engine, odd: str, nothing_left: object
+) -> None:
+    helper, save = (image_of(engine, odd, each) for each in (BY_HELPER, BY_SAVE))
+    assert ways(helper) == [(HELPER, len(helper.layers))]
+    assert without_crcs(helper) == save
+
+
+def test_a_helper_container_is_removed_when_the_reading_is_given_up(
+    engine: Engine, odd: str, nothing_left: object
+) -> None:
+    with layerhelper.helper(engine, odd, {}) as container:
+        facts = engine.api.inspect_container(container)
+        assert facts["State"]["Status"] == "created"
+        assert facts["Config"]["Labels"]["container-magics.purpose"] == "look"
+    with pytest.raises(KeyboardInterrupt), layerhelper.helper(engine, odd, {}):
+        raise KeyboardInterrupt
+
+
+def test_an_engine_that_does_not_give_its_folder_is_asked_for_its_archive(
+    engine: Engine, odd: str, tmp_path: Path, nothing_left: object
+) -> None:
+    facts = replace(engine.facts(), data_folder=str(tmp_path / "not there"))
+    other = connect()
+    other._facts = facts
+    found = image_of(other, odd, Sources(helper=True))
+    other.close()
+    assert ways(found) == [(SAVE, len(found.layers))]
+    assert not (tmp_path / "not there").exists()
 
 
 def test_what_is_kept_is_what_was_read(

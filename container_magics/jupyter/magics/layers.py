@@ -13,6 +13,7 @@ from container_magics.jupyter.magics.common import BenchMagics, told
 
 if TYPE_CHECKING:
     from container_magics.core.layertree import LayerTree
+    from container_magics.engine.layersources import Sources
     from container_magics.session.layers import LayersEvent
 
 
@@ -42,7 +43,8 @@ class LayersMagics(BenchMagics):
 
         words = layers_parser().parse(line)
         base_rows = self.base_rows(words.image)
-        tree = self.read(words.image, base_rows)
+        sources = self.bench.layer_sources(helper=words.helper)
+        tree = self.read(words.image, base_rows, sources)
         if words.owner:
             show(present.owner(tree, words.owner, on_base=bool(base_rows)))
         if words.rules:
@@ -66,7 +68,7 @@ class LayersMagics(BenchMagics):
         shared = images.shared_layers(engine, image_of(engine, image), BASE)
         return len(images.history(engine, BASE)) if shared else 0
 
-    def read(self, image: str, base_rows: int) -> LayerTree:
+    def read(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """Read an image's layers, with a meter where the mode allows one."""
         from container_magics.jupyter.publish import CellPublisher, play
         from container_magics.session.layers import LayersRead, LayersReading, explore
@@ -75,12 +77,7 @@ class LayersMagics(BenchMagics):
         publisher = CellPublisher(stable=self.bench.stable)
         try:
             state = play(
-                explore(
-                    self.bench.engine,
-                    image,
-                    base_rows=base_rows,
-                    sources=self.bench.layer_sources,
-                ),
+                explore(self.bench.engine, image, base_rows=base_rows, sources=sources),
                 Exploring(),
                 lambda state: (
                     present.reading(state.last)
