@@ -152,8 +152,9 @@ a name that does not; the rest is shown as ever, and so is compared.
   chose is `HOSTNAME`; a process number is `PID`; a host key's fingerprint is `SHA256:FINGERPRINT`,
   the path of an ssh configuration `CONFIG`, an architecture `ARCHITECTURE`.
 - Times are left out: in the steps of a build, in the list of containers, where layers were made,
-  and from where and in how long they were read. A step that came from the cache is shown as done. What has changed since the last build of a tag is
-  shown, and compared with builds of this session alone.
+  and from where and in how long they were read. A step that came from the cache is shown as
+  done. What has changed since the last build of a tag is shown, and compared with builds of
+  this session alone.
 - An image's size is `SIZE`, a registry's digest of it `DIGEST`. The base image's bytes, which the
   packages of the day decide, are neither shown nor counted in `%layers` and `%image history`; what
   is built on it is.

@@ -44,7 +44,7 @@ def verify(block: bytes) -> None:
     """
     field = block[148:156]
     told = number(field[:7])  # the eighth is a space, or nothing
-    if (adler32(block) & 0xFFFF) == (1 + told - 256 + sum(field)) % _ADLER_PRIME:
+    if adler32(block) & 0xFFFF == (told - 255 + sum(field)) % _ADLER_PRIME:
         return
     signed = sum(block) - 256 * sum(byte > 127 for byte in block) - sum(field) + 256
     if told != signed:

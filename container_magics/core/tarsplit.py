@@ -9,11 +9,13 @@ file without content.
 from __future__ import annotations
 
 import zlib
+from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
-from container_magics.core.layers import Entry, EntryScanner
-from container_magics.core.tarheader import MAX_MEMBERS
+from container_magics.core.layers import Entry, EntryScanner, entry_of
+from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink
 from container_magics.errors import BadArchive
 
 _LONGEST_LINE = 16 << 20
@@ -39,14 +41,9 @@ class TarSplit:
     """
 
     def __init__(self, max_members: int = MAX_MEMBERS) -> None:
-        self._scanner = EntryScanner(max_members)
+        self._scanner = _Headers(max_members)
         self._rest = b""  # of a line that goes on
-        self._header = b""  # the segment that came last
-
-    @property
-    def members(self) -> int:
-        """Members so far."""
-        return self._scanner.members
+        self._segments: list[bytes] = []  # since the last content
 
     def feed(self, data: memoryview | bytes) -> None:
         """Take the next part; any length."""
@@ -58,13 +55,10 @@ class TarSplit:
 
     def close(self) -> None:
         """The records are over."""
-        if self._rest:
-            self._take(self._rest)
-            self._rest = b""
-        self._scanner.crc = None
-        self._scanner.feed(memoryview(self._header))
+        self._take(self._rest)
+        self._scanner.feed(memoryview(b"".join(self._segments)))
         self._scanner.close()
-        if not self._scanner.ended:
+        if not self._scanner.ended or self._scanner.contents:
             raise BadArchive("The engine's record of a layer is cut short.")
 
     def entries(self) -> tuple[Entry, ...]:
@@ -76,24 +70,41 @@ class TarSplit:
             parts = _PARTS.decode_lines(lines)
         except msgspec.MsgspecError as error:
             raise BadArchive("The engine's record of a layer cannot be read.") from error
-        scanner, header = self._scanner, self._header
-        for part in parts:
-            # the header waits for what comes next, which is the CRC of its file
-            if part.type == _CONTENT:
-                crc = part.payload
-                scanner.crc = int.from_bytes(crc) if crc and len(crc) == _CRC_BYTES else None
-                scanner.feed(memoryview(header))
-                header = b""
-                if part.size:
-                    scanner.pass_over(part.size)
-            elif part.type == _SEGMENT:
-                if header:
-                    scanner.crc = None
-                    scanner.feed(memoryview(header))
-                header = part.payload or b""
-            else:
-                raise BadArchive("The engine's record of a layer has a part of an unknown type.")
-        self._header = header
+        contents = [part for part in parts if part.type == _CONTENT]
+        if not contents:
+            self._segments += _payloads(parts)
+            return
+        # What comes after the last content may be a header, whose content is still to come.
+        last = max(at for at, part in enumerate(parts) if part.type == _CONTENT)
+        self._scanner.contents.extend(contents)
+        segments = b"".join([*self._segments, *_payloads(parts[:last])])
+        self._segments = _payloads(parts[last:])
+        self._scanner.feed(memoryview(segments))
+
+
+class _Headers(EntryScanner):
+    """Reads an archive without contents, and is told these beside it: one for each member."""
+
+    def __init__(self, max_members: int) -> None:
+        super().__init__(max_members, bodiless=True)
+        self.contents: deque[_Part] = deque()
+
+    def _take(self, member: Member) -> Sink | None:
+        content = self.contents.popleft() if self.contents else _Part(_CONTENT, -1)
+        # of a sparse file the record has the size of the file, its header that of what is stored
+        if content.size not in (self._scanner.body_bytes, member.size_bytes):
+            raise BadArchive("The engine's record of a layer does not fit its headers.")
+        crc = content.payload
+        known = crc is not None and len(crc) == _CRC_BYTES
+        self._keep(entry_of(member, int.from_bytes(crc) if known and crc else None))
+        return None
+
+
+def _payloads(parts: Sequence[_Part]) -> list[bytes]:
+    """The bytes of the segments among some parts."""
+    if any(part.type not in (_CONTENT, _SEGMENT) for part in parts):
+        raise BadArchive("The engine's record of a layer has a part of an unknown type.")
+    return [part.payload for part in parts if part.type == _SEGMENT and part.payload]
 
 
 class PackedTarSplit:

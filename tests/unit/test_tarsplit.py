@@ -104,7 +104,6 @@ def lines(*texts: str) -> bytes:
         lines(segment(FULL[:512]), segment(FULL[512:])[:90]),
         lines(segment(FULL[:512]), content("full", b"12345"), content("full", b"12345")),
         lines(segment(FULL[:512]), content("full", b"12345")),
-        lines(segment(FULL[:100]), content("full", b"12345"), segment(FULL[100:])),
         lines(segment(b"x" * 512), content("full", b"")),
     ],
 )  # fmt: skip
