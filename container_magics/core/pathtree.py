@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from container_magics.core.layers import Entry
 
+_NO_CHILDREN: dict[bytes, Folder] = {}
+"""Shared by all that hold nothing, which are most; never written."""
+
 
 class Folder:
     """A name in the tree; ``size_bytes`` and ``count`` are of all below it and itself.
@@ -21,28 +24,42 @@ class Folder:
         self.size_bytes = 0
         self.count = 0
         self.entries: tuple[Entry, ...] = ()
-        self.children: dict[bytes, Folder] = {}
+        self.children = _NO_CHILDREN
 
 
 def tree_of(entries: Iterable[Entry]) -> Folder:
     """The root of a tree of the entries, their marks included."""
     root = Folder(b"")
+    made: list[tuple[Folder, Folder]] = []  # (folder, name in it), each folder before its names
+    path, folder = b"", root  # the last one used: most names share it
     for entry in entries:
-        node = root
+        above, _, name = entry.path.rpartition(b"/")
+        if above != path:
+            path, folder = above, _walk(root, above, made)
+        node = _child(folder, name, made) if name else root
         node.size_bytes += entry.size_bytes
         node.count += 1
-        for name in entry.path.split(b"/") if entry.path else ():
-            node = _child(node, name)
-            node.size_bytes += entry.size_bytes
-            node.count += 1
         node.entries += (entry,)
+    for folder, node in reversed(made):
+        folder.size_bytes += node.size_bytes
+        folder.count += node.count
     return root
 
 
-def _child(node: Folder, name: bytes) -> Folder:
-    child = node.children.get(name)
+def _walk(root: Folder, path: bytes, made: list[tuple[Folder, Folder]]) -> Folder:
+    for name in path.split(b"/") if path else ():
+        root = _child(root, name, made)
+    return root
+
+
+def _child(folder: Folder, name: bytes, made: list[tuple[Folder, Folder]]) -> Folder:
+    child = folder.children.get(name)
     if child is None:
-        child = node.children[name] = Folder(name)
+        child = Folder(name)
+        if folder.children is _NO_CHILDREN:
+            folder.children = {}
+        folder.children[name] = child
+        made.append((folder, child))
     return child
 
 

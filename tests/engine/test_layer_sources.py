@@ -264,9 +264,9 @@ def test_no_layer_is_read_twice(
     read = list[int]()
     begin = EntryScanner.__init__
 
-    def counted(self: EntryScanner, *arguments: int) -> None:
+    def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
         read.append(1)
-        begin(self, *arguments)
+        begin(self, *arguments, **more)
 
     monkeypatch.setattr(EntryScanner, "__init__", counted)
     first = image_of(engine, odd, Sources(cache))

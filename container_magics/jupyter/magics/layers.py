@@ -9,6 +9,7 @@ from IPython.core.magic import line_magic, magics_class
 
 from container_magics.core.layersflags import layers_parser
 from container_magics.errors import CheckFailed
+from container_magics.jupyter.collecting import uncollected
 from container_magics.jupyter.magics.common import BenchMagics, told
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class LayersMagics(BenchMagics):
 
     @line_magic
     @told(layers_parser)
+    @uncollected
     def layers(self, line: str) -> None:
         """Show an image's layers, who owns a path, or whether rules hold."""
         from container_magics.core.layerwaste import check
