@@ -41,7 +41,7 @@ def test_what_the_reading_raises_is_raised_where_it_is_asked_for() -> None:
         return left.pop()
 
     pieces = ahead(fill)
-    assert [len(next(pieces)) for _ in range(3)] == [3, 2, 1]
+    assert [len(next(pieces)) for _ in range(3)] == [1, 2, 3]
     with pytest.raises(ConnectionResetError, match="gone"):
         next(pieces)
     assert readers() == []
