@@ -76,6 +76,10 @@ class Workbench(Configurable):
         help="How much of what was read of layers is kept in the user's cache folder, in bytes of "
         "disk; 0 for nothing.",
     ).tag(config=True)
+    layers_records = Bool(
+        True,
+        help="Whether %layers may read the engine's own records in its folder, where it can.",
+    ).tag(config=True)
     layers_helper = Bool(
         False,
         help="Whether %layers may read the engine's own records through a container that is made "
@@ -164,7 +168,7 @@ class Workbench(Configurable):
         from container_magics.engine.layersources import Sources
 
         cache = user_cache(os.environ, self.layer_cache_bytes)
-        return Sources(cache, helper=helper or self.layers_helper)
+        return Sources(cache, self.layers_records, helper or self.layers_helper)
 
     @validate("languages")
     def _languages_that_can_be_read(self, proposal: Any) -> Any:

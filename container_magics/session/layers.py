@@ -58,6 +58,14 @@ def image_of(engine: Engine, name: str) -> str:
     return name
 
 
+def image_id(engine: Engine, name: str) -> str:
+    """The ID of the image of this name; "" when there is none."""
+    try:
+        return str(images.inspect(engine, name)["Id"])
+    except NotFound:
+        return ""
+
+
 def _read(engine: Engine, image: str, sources: Sources) -> Iterator[LayersReading | ImageLayers]:
     try:
         yield from read_image(engine, image, sources)

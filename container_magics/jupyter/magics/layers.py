@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class
 
+from container_magics.core.layers import Way
 from container_magics.core.layersflags import layers_parser
 from container_magics.errors import CheckFailed
 from container_magics.jupyter.collecting import uncollected
@@ -15,6 +17,7 @@ from container_magics.jupyter.magics.common import BenchMagics, told
 if TYPE_CHECKING:
     from container_magics.core.layertree import LayerTree
     from container_magics.engine.layersources import Sources
+    from container_magics.jupyter.workbench import Workbench
     from container_magics.session.layers import LayersEvent
 
 
@@ -32,6 +35,11 @@ class Exploring:
 @magics_class
 class LayersMagics(BenchMagics):
     """The magic of layers."""
+
+    def __init__(self, bench: Workbench) -> None:
+        """Take the shell's workbench."""
+        super().__init__(bench)
+        self._open: tuple[tuple[str, int], LayerTree] | None = None  # what was shown last
 
     @line_magic
     @told(layers_parser)
@@ -71,6 +79,21 @@ class LayersMagics(BenchMagics):
         return len(images.history(engine, BASE)) if shared else 0
 
     def read(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
+        """An image's layers; those that were asked for last are still here."""
+        from container_magics.session.layers import image_id
+
+        begin_s = time.perf_counter()
+        key = (image_id(self.bench.engine, image), base_rows)
+        if key[0] and self._open is not None and self._open[0] == key:
+            tree = self._open[1]
+            count = sum(bool(layer.diff_id) for layer in tree.layers)
+            way = Way("this kernel's memory", count, time.perf_counter() - begin_s)
+            return replace(tree, ways=(way,))
+        tree = self.read_anew(image, base_rows, sources)
+        self._open = (key, tree) if key[0] else None
+        return tree
+
+    def read_anew(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """Read an image's layers, with a meter where the mode allows one."""
         from container_magics.jupyter.publish import CellPublisher, play
         from container_magics.session.layers import LayersRead, LayersReading, explore
