@@ -20,7 +20,10 @@ class Hidden(NamedTuple):
 
     ``size_bytes`` are the bytes that nobody sees since: 0 for all but files, and for a name
     whose bytes another hard link still shows. ``by`` is the path of the entry that did it: the
-    path itself, or a folder above it. "overwritten" may be by the same content.
+    path itself, or a folder above it.
+
+    ``same_content``: for a file that a file overwrites, whether both have the same bytes, as their
+    sizes and CRCs tell; None where those are not known, and for all else.
     """
 
     entry: Entry
@@ -29,6 +32,7 @@ class Hidden(NamedTuple):
     hider: int
     cause: Cause
     by: bytes
+    same_content: bool | None = None
 
 
 class Visible(NamedTuple):
@@ -159,7 +163,7 @@ class Merge:
             self.visible_bytes += entry.size_bytes
         if old is not None:
             self._folder = None
-            self._hide(old, _cause(old, entry), entry.path)
+            self._hide(old, _cause(old, entry), entry.path, entry)
         if self._gone.pop(entry.path, None) is None:
             self._added.append(entry)
         else:
@@ -201,8 +205,8 @@ class Merge:
             node = node.children.get(name) if node is not None and node.children else None
         return node
 
-    def _hide(self, top: _Node, cause: Cause, by: bytes) -> None:
-        """Take a name, and all below it, out of sight."""
+    def _hide(self, top: _Node, cause: Cause, by: bytes, instead: Entry | None = None) -> None:
+        """Take a name, and all below it, out of sight. ``instead`` is what is there now."""
         waiting = [top]
         while waiting:
             node = waiting.pop()
@@ -211,7 +215,8 @@ class Merge:
             if entry is None:
                 continue
             lost = self._release(entry, node.links)
-            self.hidden.append(Hidden(entry, lost, node.layer, self._index, cause, by))
+            same = None if instead is None else _same_content(entry, instead)
+            self.hidden.append(Hidden(entry, lost, node.layer, self._index, cause, by, same))
             if node.layer != self._index:
                 self._gone[entry.path] = lost
 
@@ -272,6 +277,14 @@ def _cause(old: _Node, entry: Entry) -> Cause:
     was = old.entry.kind if old.entry is not None else "dir"
     same = was == entry.kind or (was in files and entry.kind in files)
     return "overwritten" if same else "type change"
+
+
+def _same_content(old: Entry, new: Entry) -> bool | None:
+    if not (old.path == new.path and old.kind == new.kind == "file"):
+        return None
+    if old.size_bytes != new.size_bytes or not old.size_bytes:
+        return old.size_bytes == new.size_bytes
+    return None if old.crc is None or new.crc is None else old.crc == new.crc
 
 
 def _shown_bytes(node: _Node, carried: set[int]) -> int:

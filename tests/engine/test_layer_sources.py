@@ -80,6 +80,11 @@ def test_the_engines_own_records_tell_what_its_archive_tells(
     assert ways(records) == [(RECORDS, len(records.layers))]
     assert ways(save) == [(SAVE, len(save.layers))]
     assert without_crcs(records) == save
+    hidden = [h for h in merge(records).hidden if h.entry.path in (b"same", b"todir")]
+    assert [(h.entry.path, h.cause, h.same_content) for h in hidden] == [
+        (b"todir", "type change", None),
+        (b"same", "overwritten", True),
+    ]
     files = [e for layer in records.layers for e in layer.entries if e.kind == "file"]
     assert [e.path for e in files if (e.crc is None) != (e.size_bytes == 0)] == []
 

@@ -50,6 +50,30 @@ def test_a_file_that_is_overwritten() -> None:
     assert found.efficiency == 3 / 13
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (e("a", size=9)._replace(crc=5), e("a", size=9, mode=0o600)._replace(crc=5), True),
+        (e("a", size=9)._replace(crc=5), e("a", size=9)._replace(crc=6), False),
+        (e("a", size=9)._replace(crc=5), e("a", size=8)._replace(crc=5), False),
+        (e("a", size=9), e("a", size=8), False),
+        (e("a", size=9)._replace(crc=5), e("a", size=9), None),
+        (e("a", size=9), e("a", size=9), None),
+        (e("a"), e("a"), True),
+        (e("a"), e("a", "symlink"), None),
+        (e("a", "symlink", link="x"), e("a", "symlink", link="x"), None),
+        (e("a", size=9)._replace(crc=5), e("a", "whiteout"), None),
+        (e("a/b", size=9)._replace(crc=5), e("a", size=9)._replace(crc=5), None),
+    ],
+)
+def test_whether_a_file_was_overwritten_by_the_same_content(
+    old: Entry, new: Entry, same: bool | None
+) -> None:
+    found = tree([old], [new])
+    assert [hidden.same_content for hidden in found.hidden] == [same]
+    assert found.hidden_bytes == sum(hidden.size_bytes for hidden in found.hidden)
+
+
 def test_a_whiteout_hides_a_folder_and_all_below() -> None:
     found = tree([e("a", "dir"), e("a/b", "dir"), e("a/b/c", size=7)], [e("a", "whiteout")])
     assert seen(found) == {}
