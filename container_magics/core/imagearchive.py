@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from container_magics.core.layers import EntryScanner, ImageLayers, stack
+from container_magics.core.knownlayers import KnownLayers
+from container_magics.core.layers import Entry, EntryScanner, ImageLayers, stack
 from container_magics.core.tarfields import verify
 from container_magics.core.tarheader import BLOCK, MAX_MEMBERS, Collected, Member, Sink, TarScanner
 from container_magics.core.terminal import plain
@@ -37,9 +38,14 @@ class ImageArchive:
         max_members: int = MAX_MEMBERS,
         *,
         scanner: Callable[[int], EntryScanner] = EntryScanner,
+        known: KnownLayers | None = None,
     ) -> None:
+        """``scanner`` makes what reads a layer, out of how many members it may have; the layers
+        in ``known`` are passed over, and have the entries that they have there."""
         self._max_members = max_members
         self._new_scanner = scanner
+        self._known = known or KnownLayers()
+        self._passed: dict[str, str] = {}  # names of members, and the known layers that they are
         self._documents: dict[str, Any] = {}
         self._layers: dict[str, _Layer] = {}
         self._links: dict[str, str] = {}
@@ -56,7 +62,7 @@ class ImageArchive:
         """The layers of the only image. Raises BadArchive when parts of it are missing, and when
         the archive has several images."""
         config_name, config, names = self._named()
-        entries = {diff_id: self._layer(name).entries() for diff_id, name in names.items()}
+        entries = {diff_id: self._entries(diff_id, name) for diff_id, name in names.items()}
         digests = {
             diff_id: f"sha256:{posixpath.basename(name)}"
             for diff_id, name in names.items()
@@ -88,7 +94,10 @@ class ImageArchive:
             self._links[name] = posixpath.normpath(posixpath.join(folder, target))
             return None
         if member.type in (b"0", b"\0") and member.size_bytes:
-            return _Sniffed(self, name)
+            diff_id = self._known.diff_id(name)
+            if diff_id is None:
+                return _Sniffed(self, name)
+            self._passed[name] = diff_id
         return None
 
     def sink_for(self, name: str, start: bytes) -> Sink:
@@ -102,6 +111,8 @@ class ImageArchive:
         return layer
 
     def _documented(self, name: str, body: bytes) -> None:
+        if self._known.wants(name):
+            self._known.document(name, body)
         try:
             self._documents[name] = json.loads(body)
         except (ValueError, RecursionError):
@@ -130,6 +141,13 @@ class ImageArchive:
         if name not in self._documents:
             raise BadArchive(f"The archive lacks {plain(name)}, or it is no JSON.")
         return self._documents[name]
+
+    def _entries(self, diff_id: str, name: str) -> tuple[Entry, ...]:
+        for _ in range(8):
+            if self._passed.get(name) == diff_id:
+                return self._known.entries[diff_id]
+            name = self._links.get(name, name)
+        return self._layer(name).entries()
 
     def _layer(self, name: str) -> EntryScanner:
         for _ in range(8):

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from container_magics.core.imagearchive import ImageArchive
+from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layers import ImageLayers, LayersReading
 from container_magics.core.terminal import plain
 from container_magics.engine.ahead import BUFFER_BYTES, ahead
@@ -33,16 +34,18 @@ class Readable(Protocol):
         """All of it in order; each piece only until the next is asked for."""
 
 
-def read_image(engine: Engine, image: str) -> Iterator[LayersReading | ImageLayers]:
+def read_image(
+    engine: Engine, image: str, known: KnownLayers | None = None
+) -> Iterator[LayersReading | ImageLayers]:
     """The image's layers, oldest first; reports on the way, and the ImageLayers last.
 
-    ``image`` is a name with or without tag, or an ID. Raises NotFound, EngineLost when the
-    engine's stream ends early, BadArchive.
+    ``image`` is a name with or without tag, or an ID. The layers in ``known`` are passed over.
+    Raises NotFound, EngineLost when the engine's stream ends early, BadArchive.
     """
     with told():
         facts = engine.api.inspect_image(image)
     total_bytes = facts.get("Size")
-    archive = ImageArchive()
+    archive = ImageArchive(known=known)
     # By ID: a bare repository name would send every tag of it.
     for read_bytes in feed(engine, f"/images/{quote(facts['Id'])}/get", archive):
         yield LayersReading(read_bytes, max(total_bytes, read_bytes) if total_bytes else None)

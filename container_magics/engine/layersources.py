@@ -2,26 +2,30 @@
 
 A chain of providers is asked in turn, each only for what no earlier one knew: the cache, the
 engine's own records, a helper container where that is allowed, and in the end the archive that
-`docker save` writes. A provider that cannot tell adds nothing, and the next one is asked.
+`docker save` writes. A provider that cannot tell adds nothing, and the next one is asked. Where the
+engine cannot save the image either, it is exported, as one layer.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import ImageLayers, LayersReading, Way
-from container_magics.engine import archive, layerhelper, layerrecords
+from container_magics.engine import archive, flattened, layerhelper, layerrecords
 from container_magics.engine.client import Engine, told
 from container_magics.engine.layercache import LayerCache
+from container_magics.errors import EngineRefused
 
 CACHE = "cache"
 RECORDS = "the engine's own records"
 HELPER = "a helper container"
 SAVE = "docker save"
+EXPORT = "an export, flattened"
 
 Provider = Callable[[Engine, Gathering], Iterator[LayersReading]]
 
@@ -63,7 +67,11 @@ def _asked(
     ways, fresh = list[Way](), set[str]()
     for name, provider in _providers(sources):
         begin_s, known = time.perf_counter(), set(gathering.entries)
-        yield from provider(engine, gathering)
+        try:
+            yield from provider(engine, gathering)
+        except EngineRefused:
+            yield from _flattened(engine, gathering.image_id)
+            return
         found = set(gathering.entries) - known
         if found or (gathering.complete and name != CACHE):
             ways.append(Way(name, len(found), time.perf_counter() - begin_s))
@@ -74,6 +82,17 @@ def _asked(
         kept = {diff_id: gathering.entries[diff_id] for diff_id in fresh}
         sources.cache.keep(gathering.index(), kept)
     yield gathering.image(tuple(ways))
+
+
+def _flattened(engine: Engine, image_id: str) -> Iterator[LayersReading | ImageLayers]:
+    """Where the engine says that it cannot save the image."""
+    begin_s = time.perf_counter()
+    for event in flattened.read(engine, image_id):
+        if isinstance(event, ImageLayers):
+            way = Way(EXPORT, 1, time.perf_counter() - begin_s)
+            yield replace(event, ways=(way,))
+        else:
+            yield event
 
 
 def _providers(sources: Sources) -> Iterator[tuple[str, Provider]]:
@@ -98,7 +117,8 @@ def _cached(cache: LayerCache, _: Engine, gathering: Gathering) -> Iterator[Laye
 
 
 def _saved(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
-    for event in archive.read_image(engine, gathering.image_id):
+    known = KnownLayers(gathering.diff_ids, gathering.entries)
+    for event in archive.read_image(engine, gathering.image_id, known):
         if isinstance(event, ImageLayers):
             gathering.take(event)
         else:

@@ -29,14 +29,14 @@ from oddimage import (
 
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, Layer
 from container_magics.core.layertree import merge
+from container_magics.core.tarheader import Member, Sink
 from container_magics.engine import layerhelper
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.layercache import LayerCache
 from container_magics.engine.layersources import Sources, read_image
-from container_magics.errors import EngineRefused
 
 SAVE, RECORDS, CACHE = "docker save", "the engine's own records", "cache"
-HELPER = "a helper container"
+HELPER, EXPORT = "a helper container", "an export, flattened"
 BY_SAVE, BY_HELPER = Sources(records=False), Sources(records=False, helper=True)
 
 
@@ -263,35 +263,70 @@ def test_the_merged_tree_is_a_containers_root_to_the_entry(
     )
 
 
+@pytest.mark.parametrize(
+    ("helper", "records", "way"),
+    [(False, True, RECORDS), (True, False, HELPER), (False, False, SAVE)],
+)
 def test_no_layer_is_read_twice(
-    as_root: None, engine: Engine, odd: str, cache: LayerCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = list[int]()
+    as_root: None, engine: Engine, odd: str, cache: LayerCache, monkeypatch: pytest.MonkeyPatch,
+    helper: bool, records: bool, way: str,
+) -> None:  # fmt: skip
+    scanners = list[EntryScanner]()
     begin = EntryScanner.__init__
 
     def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
-        read.append(1)
+        scanners.append(self)
         begin(self, *arguments, **more)
 
+    def layers_read() -> int:
+        return sum(bool(scanner.members) for scanner in scanners)
+
     monkeypatch.setattr(EntryScanner, "__init__", counted)
-    first = image_of(engine, odd, Sources(cache))
-    assert len(read) == len(first.layers)
-    image_of(engine, odd, Sources(cache))
-    assert len(read) == len(first.layers)
+    sources = Sources(cache, records=records, helper=helper)
+    first = image_of(engine, odd, sources)
+    assert ways(first) == [(way, len(first.layers))]
+    assert layers_read() == len(first.layers)
+    image_of(engine, odd, sources)
+    assert layers_read() == len(first.layers)
     more = layer_of((("fresh", FILE, b"f" * 99, {}),), tarfile.GNU_FORMAT)
     with loaded(engine, more, ground=odd) as second:
-        found = image_of(engine, second, Sources(cache))
-    assert ways(found) == [(CACHE, len(first.layers)), (RECORDS, 1)]
-    assert len(read) == len(first.layers) + 1
-    assert [entry.path for entry in found.layers[-1].entries] == [b"fresh"]
+        found = image_of(engine, second, sources)
+        scanners.clear()
+        whole = image_of(engine, second, Sources(records=False))
+    assert ways(found) == [(CACHE, len(first.layers)), (way, 1)]
+    assert without_crcs(found) == whole
+    assert layers_read() == len(whole.layers)
+
+
+def test_an_archive_is_read_but_for_the_layers_that_are_known(
+    as_root: None, engine: Engine, odd: str, cache: LayerCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_of(engine, odd, Sources(cache))
+    read = list[bytes]()
+    take = EntryScanner._take
+
+    def counted(self: EntryScanner, member: Member) -> Sink | None:
+        read.append(member.name)
+        return take(self, member)
+
+    monkeypatch.setattr(EntryScanner, "_take", counted)
+    more = layer_of((("fresh", FILE, b"f" * 99, {}),), tarfile.GNU_FORMAT)
+    with loaded(engine, more, ground=odd) as second:
+        image_of(engine, second, Sources(cache, records=False))
+    assert read == [b"fresh"]
 
 
 def test_a_sparse_file_which_the_engine_can_load_but_not_save(
-    as_root: None, engine: Engine, tmp_path: Path
+    as_root: None, engine: Engine, tmp_path: Path, cache: LayerCache, nothing_left: object
 ) -> None:
     with loaded(engine, sparse_layer(tmp_path)) as tag:
         layer = image_of(engine, tag, Sources()).layers[0]
         assert [(e.path, e.size_bytes) for e in layer.entries] == [(b"sparse", SPARSE_BYTES)]
         assert layer.entries[0].crc is not None
-        with pytest.raises(EngineRefused, match="could not verify layer data"):
-            image_of(engine, tag, BY_SAVE)
+        flat = image_of(engine, tag, Sources(cache, records=False))
+        assert ways(flat) == [(EXPORT, 1)]
+        assert [(e.path, e.size_bytes) for e in flat.layers[0].entries if e.kind == "file"] == [
+            (b"sparse", SPARSE_BYTES)
+        ]
+        assert "all layers in one" in flat.layers[0].instruction
+        assert not cache.folder.exists(), "what is not a layer is not kept as one"
