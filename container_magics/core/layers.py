@@ -25,6 +25,8 @@ KINDS: dict[bytes, Kind] = {
     b"5": "dir",
     b"6": "fifo",
 }
+MAX_PATH_BYTES = 8192
+"""Twice what Linux takes (PATH_MAX)."""
 MARKS = frozenset({"whiteout", "opaque"})
 
 
@@ -170,6 +172,8 @@ def entry_of(member: Member, crc: int | None = None) -> Entry | None:
     """The entry for a member of a layer; None for a builder's own marks (".wh..wh.*")."""
     name, type_, size_bytes, mode, uid, gid, mtime_s, link = member
     path = clean(name)
+    if len(path) > MAX_PATH_BYTES:
+        raise BadArchive(f"The archive has a name of {len(path):,} bytes, which no system takes.")
     if b".wh." in path:
         folder, slash, last = path.rpartition(b"/")
         if last == b".wh..wh..opq":

@@ -80,7 +80,8 @@ class _Links:
 
 
 class _Node:
-    """A name in the tree. ``entry`` is None for a folder that no layer names."""
+    """A name in the tree. ``entry`` is None for a folder that no layer names. ``children`` are by
+    their whole paths: those are there already, where names would be so many more objects."""
 
     __slots__ = ("children", "entry", "layer", "links")
 
@@ -143,22 +144,20 @@ class Merge:
                 for node in below.values():
                     self._hide(node, "opaque", mark.path)
             return
-        above, _, name = mark.path.rpartition(b"/")
-        folder = self._find(above)
-        if folder is not None and folder.children and name in folder.children:
-            self._hide(folder.children.pop(name), "whiteout", mark.path)
+        folder = self._find(mark.path.rpartition(b"/")[0])
+        if folder is not None and folder.children and mark.path in folder.children:
+            self._hide(folder.children.pop(mark.path), "whiteout", mark.path)
 
     def _place(self, entry: Entry, links: _Links | None) -> None:
         if not entry.path:
             self._root.entry, self._root.layer = entry, self._index
             return
-        above, _, name = entry.path.rpartition(b"/")
-        siblings = self._folder_at(above)
-        old = siblings.get(name)
+        siblings = self._folder_at(entry.path.rpartition(b"/")[0])
+        old = siblings.get(entry.path)
         if old is not None and old.children is not None and entry.kind == "dir":
             self._place_folder_again(old, entry)
             return
-        siblings[name] = _Node(entry, self._index, links)
+        siblings[entry.path] = _Node(entry, self._index, links)
         if links is None:
             self.visible_bytes += entry.size_bytes
         if old is not None:
@@ -188,11 +187,11 @@ class Merge:
 
     def _walk(self, path: bytes) -> _Node:
         node = self._root
-        for name in path.split(b"/") if path else ():
+        for above in _ways_to(path):
             children = self._children(node)
-            found = children.get(name)
+            found = children.get(above)
             if found is None or found.children is None:
-                children[name] = folder = _Node(None, self._index)
+                children[above] = folder = _Node(None, self._index)
                 if found is not None:
                     self._hide(found, "type change", path)
                 found = folder
@@ -201,8 +200,8 @@ class Merge:
 
     def _find(self, path: bytes) -> _Node | None:
         node: _Node | None = self._root
-        for name in path.split(b"/") if path else ():
-            node = node.children.get(name) if node is not None and node.children else None
+        for above in _ways_to(path):
+            node = node.children.get(above) if node is not None and node.children else None
         return node
 
     def _hide(self, top: _Node, cause: Cause, by: bytes, instead: Entry | None = None) -> None:
@@ -258,6 +257,14 @@ class Merge:
         if node.links is None:  # a link to a lower layer's file: unusual, and shared all the same
             node.links = _Links(name, node.entry.size_bytes, 1)
         return node.links
+
+
+def _ways_to(path: bytes) -> Iterator[bytes]:
+    """The paths on the way to ``path``, and itself: a, a/b, a/b/c. None for the root."""
+    at = 0 if path else -1
+    while at >= 0:
+        at = path.find(b"/", at + 1)
+        yield path if at < 0 else path[:at]
 
 
 def _first_name(path: bytes, targets: dict[bytes, bytes]) -> bytes:

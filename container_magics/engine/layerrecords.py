@@ -26,7 +26,7 @@ from container_magics.errors import BadArchive
 
 DRIVER = "overlay2"
 RECORDS_NAME, DIFF_NAME = "tar-split.json.gz", "diff"
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 16
 MAX_CONFIG_BYTES = 64 << 20
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

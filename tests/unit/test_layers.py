@@ -13,7 +13,7 @@ from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean,
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import check, dive, wastes
 from container_magics.core.tarheader import Member
-from container_magics.errors import UsageError
+from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html
 from container_magics.view.model import Group, Note, Stack, Table
 from container_magics.view.plain import plain
@@ -246,6 +246,15 @@ def test_no_name_leads_out_of_the_root(name: bytes) -> None:
     assert b".." not in parts
     assert b"." not in parts
     assert clean(clean(name)) == clean(name)
+
+
+def test_a_name_that_no_system_takes() -> None:
+    found = entry_of(member("a/" * 4095 + "b"))
+    assert found is not None
+    assert len(found.path) == 8191
+    assert seen(tree([found]))[found.path.decode()] == (0, 0)
+    with pytest.raises(BadArchive, match="8,193"):
+        entry_of(member("a/" * 4096 + "b"))
 
 
 def test_names_are_shown_without_controls() -> None:
