@@ -104,7 +104,7 @@ class Merge:
         self._gone: dict[bytes, int] = {}  # lower paths that this layer took away: their bytes
         self._changed: list[Entry] = []
         self._added: list[Entry] = []
-        self._folder: tuple[bytes, _Node] | None = None  # the last one used: most names share it
+        self._folders: dict[bytes, _Node] = {}  # those that this layer has used so far
 
     def apply(self, index: int, layer: Layer) -> Change:
         """Lay ``layer`` on top. Its marks hide lower layers alone, wherever they stand in it."""
@@ -117,7 +117,7 @@ class Merge:
         for entry in layer.entries:
             if entry.kind not in MARKS:
                 self._place(entry, links.get(entry.path) if links else None)
-        self._folder = None
+        self._folders.clear()
         return Change(
             added=_tally(self._added),
             changed=_tally(self._changed),
@@ -161,7 +161,8 @@ class Merge:
         if links is None:
             self.visible_bytes += entry.size_bytes
         if old is not None:
-            self._folder = None
+            if old.children is not None:
+                self._folders.clear()
             self._hide(old, _cause(old, entry), entry.path, entry)
         if self._gone.pop(entry.path, None) is None:
             self._added.append(entry)
@@ -176,9 +177,10 @@ class Merge:
 
     def _folder_at(self, path: bytes) -> dict[bytes, _Node]:
         """What the folder holds; folders on the way are made, what else is there gives way."""
-        if self._folder is None or self._folder[0] != path:
-            self._folder = (path, self._walk(path))
-        return self._folder[1].children or self._children(self._folder[1])
+        node = self._folders.get(path)
+        if node is None:
+            node = self._folders[path] = self._walk(path)
+        return node.children or self._children(node)
 
     def _children(self, node: _Node) -> dict[bytes, _Node]:
         if node.children is None:

@@ -31,11 +31,12 @@ def tree_of(entries: Iterable[Entry]) -> Folder:
     """The root of a tree of the entries, their marks included."""
     root = Folder(b"")
     made: list[tuple[Folder, Folder]] = []  # (folder, name in it), each folder before its names
-    path, folder = b"", root  # the last one used: most names share it
+    folders = {b"": root}  # those that were used so far
     for entry in entries:
         above, _, name = entry.path.rpartition(b"/")
-        if above != path:
-            path, folder = above, _walk(root, above, made)
+        folder = folders.get(above)
+        if folder is None:
+            folder = folders[above] = _walk(root, above, made)
         node = _child(folder, name, made) if name else root
         node.size_bytes += entry.size_bytes
         node.count += 1

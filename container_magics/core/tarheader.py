@@ -92,7 +92,8 @@ class TarScanner:
     short, has a wrong checksum, a size beyond reason, or more than ``max_members`` members.
     ``ended`` is True once the end mark (a block of zeros) was seen; what follows is ignored.
     ``body_bytes`` is the size of the last member's body. With ``bodiless`` the bodies of members
-    are left out of what is fed, but for what fills their last block.
+    are left out of what is fed, but for what fills their last block, and checksums are not
+    looked at: whoever left the bodies out has done that.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class TarScanner:
         self._file_bytes = 0  # of its file when unpacked
         # (mode, uid, gid) by their fields: most files have the same few
         self._owners: dict[bytes, tuple[int, int, int]] = {}
+        self._mtime, self._mtime_s = b"", 0  # the last one
         self._sparse: Member | None = None  # an old GNU sparse member whose map goes on
         self._sparse_stored = 0
         self._next: dict[bytes, bytes] = {}  # pax records for the next member
@@ -126,7 +128,7 @@ class TarScanner:
         """Whether the body of the member that is told now is only a part of its file."""
         return self._file_bytes != self.body_bytes
 
-    def feed(self, data: memoryview) -> None:
+    def feed(self, data: memoryview | bytes) -> None:
         """Take the next bytes of the archive; any length."""
         position, end = 0, len(data)
         while position < end and not self.ended:
@@ -150,7 +152,7 @@ class TarScanner:
         if unfinished and not self.ended:
             raise BadArchive("The archive is cut short: it stops inside a member.")
 
-    def _hold(self, part: memoryview) -> int:
+    def _hold(self, part: memoryview | bytes) -> int:
         self._held += part
         if len(self._held) == BLOCK:
             block = bytes(self._held)
@@ -158,12 +160,12 @@ class TarScanner:
             self._header(block)
         return len(part)
 
-    def _give(self, part: memoryview) -> None:
+    def _give(self, part: memoryview | bytes) -> None:
         sink = self._sink
         if sink is None:  # pragma: no cover - _body is set only beside a sink
             return
         self._body -= len(part)
-        sink.feed(part)
+        sink.feed(memoryview(part))
         if not self._body:
             self._sink, self._skip = None, self._padding
             sink.close()
@@ -175,7 +177,8 @@ class TarScanner:
         if block == _ZERO:
             self.ended = True
             return
-        verify(block)
+        if not self._bodiless:
+            verify(block)
         self.members += 1
         if self.members > self._max_members:
             raise BadArchive(f"The archive has more than {self._max_members:,} members.")
@@ -217,7 +220,9 @@ class TarScanner:
             name = text_of(prefix) + b"/" + name
         stored = 0 if kind in _HEADER_ONLY else checked_size(number(size))
         link = text_of(link) if link[0] else b""
-        return _new_member((name, kind, stored, *owner, number(mtime), link))
+        if mtime != self._mtime:  # else it is the same object as well: many files share one
+            self._mtime, self._mtime_s = mtime, number(mtime)
+        return _new_member((name, kind, stored, *owner, self._mtime_s, link))
 
     def _begin(self, member: Member, stored: int) -> None:
         self._file_bytes, self.body_bytes = member.size_bytes, stored

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Sequence
 
 import msgspec
 
@@ -56,7 +55,7 @@ class TarSplit:
     def close(self) -> None:
         """The records are over."""
         self._take(self._rest)
-        self._scanner.feed(memoryview(b"".join(self._segments)))
+        self._scanner.feed(b"".join(self._segments))
         self._scanner.close()
         if not self._scanner.ended or self._scanner.contents:
             raise BadArchive("The engine's record of a layer is cut short.")
@@ -70,16 +69,18 @@ class TarSplit:
             parts = _PARTS.decode_lines(lines)
         except msgspec.MsgspecError as error:
             raise BadArchive("The engine's record of a layer cannot be read.") from error
-        contents = [part for part in parts if part.type == _CONTENT]
-        if not contents:
-            self._segments += _payloads(parts)
-            return
-        # What comes after the last content may be a header, whose content is still to come.
-        last = max(at for at, part in enumerate(parts) if part.type == _CONTENT)
-        self._scanner.contents.extend(contents)
-        segments = b"".join([*self._segments, *_payloads(parts[:last])])
-        self._segments = _payloads(parts[last:])
-        self._scanner.feed(memoryview(segments))
+        segments, contents = self._segments, self._scanner.contents
+        told = 0  # segments before the last content: a header may follow whose content is to come
+        for part in parts:
+            if part.type == _SEGMENT:
+                segments.append(part.payload or b"")
+            elif part.type == _CONTENT:
+                contents.append(part)
+                told = len(segments)
+            else:
+                raise BadArchive("The engine's record of a layer has a part of an unknown type.")
+        self._scanner.feed(b"".join(segments[:told]))
+        del segments[:told]
 
 
 class _Headers(EntryScanner):
@@ -91,20 +92,13 @@ class _Headers(EntryScanner):
 
     def _take(self, member: Member) -> Sink | None:
         content = self.contents.popleft() if self.contents else _Part(_CONTENT, -1)
+        size, crc = content.size, content.payload
         # of a sparse file the record has the size of the file, its header that of what is stored
-        if content.size not in (self._scanner.body_bytes, member.size_bytes):
+        if size != member.size_bytes and size != self._scanner.body_bytes:
             raise BadArchive("The engine's record of a layer does not fit its headers.")
-        crc = content.payload
         known = crc is not None and len(crc) == _CRC_BYTES
         self._keep(entry_of(member, int.from_bytes(crc) if known and crc else None))
         return None
-
-
-def _payloads(parts: Sequence[_Part]) -> list[bytes]:
-    """The bytes of the segments among some parts."""
-    if any(part.type not in (_CONTENT, _SEGMENT) for part in parts):
-        raise BadArchive("The engine's record of a layer has a part of an unknown type.")
-    return [part.payload for part in parts if part.type == _SEGMENT and part.payload]
 
 
 class PackedTarSplit:
