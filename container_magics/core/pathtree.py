@@ -7,61 +7,87 @@ from collections.abc import Iterable
 
 from container_magics.core.layers import Entry
 
-_NO_CHILDREN: dict[bytes, Folder] = {}
-"""Shared by all that hold nothing, which are most; never written."""
-
 
 class Folder:
     """A name in the tree; ``size_bytes`` and ``count`` are of all below it and itself.
 
-    ``entries`` are those at this very path: none for a folder that the layer does not name.
+    ``entries`` are those at this very path: none for a folder that the layer does not name. Names
+    that hold nothing are made when ``children`` is first asked for: few of them ever are.
     """
 
-    __slots__ = ("children", "count", "entries", "name", "size_bytes")
+    __slots__ = ("_children", "_waiting", "count", "entries", "name", "size_bytes")
 
     def __init__(self, name: bytes) -> None:
         self.name = name
         self.size_bytes = 0
         self.count = 0
         self.entries: tuple[Entry, ...] = ()
-        self.children = _NO_CHILDREN
+        self._children: dict[bytes, Folder] | None = None
+        self._waiting: list[Entry] | None = None  # entries of names in it
+
+    @property
+    def children(self) -> dict[bytes, Folder]:
+        """What it holds, by name."""
+        if self._waiting:
+            for entry in self._waiting:
+                self.folder(entry.path.rpartition(b"/")[2]).take(entry)
+            self._waiting = None
+        return self._children or {}
+
+    def folder(self, name: bytes) -> Folder:
+        """The name in it, made where it is not there."""
+        if self._children is None:
+            self._children = {}
+        found = self._children.get(name)
+        if found is None:
+            found = self._children[name] = Folder(name)
+        return found
+
+    def hold(self, entry: Entry) -> None:
+        """Count an entry of a name in it."""
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(entry)
+        self.size_bytes += entry.size_bytes
+        self.count += 1
+
+    def take(self, entry: Entry) -> None:
+        """Count an entry at this very path."""
+        self.entries += (entry,)
+        self.size_bytes += entry.size_bytes
+        self.count += 1
 
 
 def tree_of(entries: Iterable[Entry]) -> Folder:
     """The root of a tree of the entries, their marks included."""
     root = Folder(b"")
-    made: list[tuple[Folder, Folder]] = []  # (folder, name in it), each folder before its names
-    folders = {b"": root}  # those that were used so far
+    folders = {b"": root}  # by path, each after the one that it is in
     for entry in entries:
-        above, _, name = entry.path.rpartition(b"/")
-        folder = folders.get(above)
-        if folder is None:
-            folder = folders[above] = _walk(root, above, made)
-        node = _child(folder, name, made) if name else root
-        node.size_bytes += entry.size_bytes
-        node.count += 1
-        node.entries += (entry,)
-    for folder, node in reversed(made):
-        folder.size_bytes += node.size_bytes
-        folder.count += node.count
+        if not entry.path:
+            root.take(entry)
+            continue
+        above = entry.path.rpartition(b"/")[0]
+        (folders.get(above) or _made(folders, above)).hold(entry)
+    for path, folder in reversed(folders.items()):
+        if path:
+            parent = folders[path.rpartition(b"/")[0]]
+            parent.size_bytes += folder.size_bytes
+            parent.count += folder.count
     return root
 
 
-def _walk(root: Folder, path: bytes, made: list[tuple[Folder, Folder]]) -> Folder:
-    for name in path.split(b"/") if path else ():
-        root = _child(root, name, made)
-    return root
-
-
-def _child(folder: Folder, name: bytes, made: list[tuple[Folder, Folder]]) -> Folder:
-    child = folder.children.get(name)
-    if child is None:
-        child = Folder(name)
-        if folder.children is _NO_CHILDREN:
-            folder.children = {}
-        folder.children[name] = child
-        made.append((folder, child))
-    return child
+def _made(folders: dict[bytes, Folder], path: bytes) -> Folder:
+    """The folder at ``path``, and those that it is in."""
+    folder, at = folders[b""], -1
+    while at < len(path):
+        start = at + 1
+        at = path.find(b"/", start)
+        at = len(path) if at < 0 else at
+        above = path[:at]
+        if above not in folders:
+            folders[above] = folder.folder(path[start:at])
+        folder = folders[above]
+    return folder
 
 
 def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
