@@ -9,19 +9,19 @@ engine cannot save the image either, it is exported, as one layer.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layergathering import Gathering
-from container_magics.core.layers import ImageLayers, LayersReading, Way
+from container_magics.core.layers import Entry, ImageLayers, LayersReading, Way
 from container_magics.engine import archive, flattened, layerhelper, layerrecords
 from container_magics.engine.client import Engine, told
 from container_magics.engine.layercache import LayerCache
 from container_magics.errors import EngineRefused
 
-CACHE = "cache"
+MEMORY, CACHE = "this kernel's memory", "cache"
 RECORDS = "the engine's own records"
 HELPER = "a helper container"
 SAVE = "docker save"
@@ -35,12 +35,14 @@ class Sources:
     """Who may be asked besides the engine's archive.
 
     ``cache`` None: nothing is kept. ``records``: the engine's folder, where we may read it.
-    ``helper``: the same through a container that is made for it (``layerhelper``).
+    ``helper``: the same through a container that is made for it (``layerhelper``). ``held``: what
+    the caller has in memory, by diff ID.
     """
 
     cache: LayerCache | None = None
     records: bool = True
     helper: bool = False
+    held: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
 
 
 ENGINE_ALONE = Sources()
@@ -64,7 +66,7 @@ def read_image(
 def _asked(
     engine: Engine, gathering: Gathering, sources: Sources
 ) -> Iterator[LayersReading | ImageLayers]:
-    ways, fresh = list[Way](), set[str]()
+    ways, fresh, told = list[Way](), set[str](), False
     for name, provider in _providers(sources):
         begin_s, known = time.perf_counter(), set(gathering.entries)
         try:
@@ -73,12 +75,14 @@ def _asked(
             yield from _flattened(engine, gathering.image_id)
             return
         found = set(gathering.entries) - known
-        if found or (gathering.complete and name != CACHE):
+        is_new = name not in (MEMORY, CACHE)
+        if found or (gathering.complete and is_new):
             ways.append(Way(name, len(found), time.perf_counter() - begin_s))
-        fresh |= found if name != CACHE else set()
+            told = told or is_new
+        fresh |= found if is_new else set()
         if gathering.complete:
             break
-    if sources.cache is not None and ways and ways[-1].name != CACHE:
+    if sources.cache is not None and told:
         kept = {diff_id: gathering.entries[diff_id] for diff_id in fresh}
         sources.cache.keep(gathering.index(), kept)
     yield gathering.image(tuple(ways))
@@ -96,6 +100,8 @@ def _flattened(engine: Engine, image_id: str) -> Iterator[LayersReading | ImageL
 
 
 def _providers(sources: Sources) -> Iterator[tuple[str, Provider]]:
+    if sources.held:
+        yield MEMORY, partial(_held, sources.held)
     if sources.cache is not None:
         yield CACHE, partial(_cached, sources.cache)
     if sources.records:
@@ -103,6 +109,13 @@ def _providers(sources: Sources) -> Iterator[tuple[str, Provider]]:
     if sources.helper:
         yield HELPER, layerhelper.read
     yield SAVE, _saved
+
+
+def _held(
+    held: Mapping[str, tuple[Entry, ...]], _: Engine, gathering: Gathering
+) -> Iterator[LayersReading]:
+    gathering.entries.update((d, held[d]) for d in gathering.missing() if d in held)
+    yield from ()
 
 
 def _cached(cache: LayerCache, _: Engine, gathering: Gathering) -> Iterator[LayersReading]:

@@ -80,6 +80,7 @@ class LayersMagics(BenchMagics):
 
     def read(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """An image's layers; those that were asked for last are still here."""
+        from container_magics.engine.layersources import MEMORY
         from container_magics.session.layers import image_id
 
         begin_s = time.perf_counter()
@@ -87,8 +88,13 @@ class LayersMagics(BenchMagics):
         if key[0] and self._open is not None and self._open[0] == key:
             tree = self._open[1]
             count = sum(bool(layer.diff_id) for layer in tree.layers)
-            way = Way("this kernel's memory", count, time.perf_counter() - begin_s)
+            way = Way(MEMORY, count, time.perf_counter() - begin_s)
             return replace(tree, ways=(way,))
+        if self._open is not None:
+            # the layers that both have are there once; the rest of the old tree makes room
+            layers, self._open = self._open[1].layers, None
+            held = {layer.diff_id: layer.entries for layer in layers if layer.diff_id}
+            sources = replace(sources, held=held)
         tree = self.read_anew(image, base_rows, sources)
         self._open = (key, tree) if key[0] else None
         return tree
