@@ -35,7 +35,8 @@ format: $(VENV)/installed  ## write Python as ruff formats it
 notebooks: $(VENV)/installed  ## run the notebooks in stable mode and save what they show
 	$(PY) tests/execute_notebooks.py
 
-bench: $(VENV)/installed  ## measure, and write docs/benchmarks.md (ARGS=--quick: a look, no page)
+bench: $(VENV)/installed  ## measure, and write docs/benchmarks.md (ARGS=layers: that alone; --quick: a look)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	@$(PY) tests/run.py --bench $(ARGS)
 
 view-ts: $(VENV)/installed  ## write labextension/src/view.ts from view/model.py

@@ -24,6 +24,7 @@ from container_magics.core.verbs import (
 )
 from container_magics.engine import ownership
 from container_magics.engine.base import BASE
+from container_magics.engine.layercache import CACHE_VARIABLE
 from container_magics.engine.statedir import STATE_VARIABLE
 from container_magics.jupyter.magics.engine import doctor_parser, engine_parser
 from container_magics.jupyter.runcell import RESULT
@@ -120,6 +121,13 @@ ENVIRONMENT = (
     ("DOCKER_CERT_PATH", "with DOCKER_HOST: the folder of ca.pem, cert.pem and key.pem"),
     ("XDG_RUNTIME_DIR", "where the sockets of rootless Docker and Podman are looked for"),
     (STATE_VARIABLE, "the state folder: our own engine's data, the practice keys"),
+    (
+        CACHE_VARIABLE,
+        (
+            "what was read of layers; else the platform's cache folder (Linux: "
+            "`~/.cache/container-magics`). It may be removed at any time. Empty: nothing is kept"
+        ),
+    ),
     ("CONTAINER_MAGICS_STABLE", "1 turns the stable mode on, 0 turns it off"),
     (
         "CONTAINER_MAGICS_SPARES",
@@ -143,9 +151,10 @@ a name that does not; the rest is shown as ever, and so is compared.
 - A port that the engine chose is `127.0.0.1:PORT`; an ID is `ID`; a host name that the engine
   chose is `HOSTNAME`; a process number is `PID`; a host key's fingerprint is `SHA256:FINGERPRINT`,
   the path of an ssh configuration `CONFIG`, an architecture `ARCHITECTURE`.
-- Times are left out: in the steps of a build, in the list of containers, where layers were made. A
-  step that came from the cache is shown as done. What has changed since the last build of a tag is
-  shown, and compared with builds of this session alone.
+- Times are left out: in the steps of a build, in the list of containers, where layers were made,
+  and from where and in how long they were read. A step that came from the cache is shown as
+  done. What has changed since the last build of a tag is shown, and compared with builds of
+  this session alone.
 - An image's size is `SIZE`, a registry's digest of it `DIGEST`. The base image's bytes, which the
   packages of the day decide, are neither shown nor counted in `%layers` and `%image history`; what
   is built on it is.
@@ -163,8 +172,8 @@ LABELS = {
     ownership.NOTEBOOK: "the notebook's path, or nothing",
     ownership.USER: "the login name of who made it",
     ownership.PURPOSE: "what for: `cell`, `box` (left running), `spare` (waits for the next cell), "
-    "`look` (never started, made to see what an image lacks), `compose`, `network`, `volume`, "
-    "`sshbox`, `image`, `base`, `debug`",
+    "`look` (never started, made to see what an image lacks or holds), `compose`, `network`, "
+    "`volume`, `sshbox`, `image`, `base`, `debug`",
     ownership.MADE: "another for each container, so that what `docker commit` copied is known",
     detached.SPEC: "on what is left running: the hash of the words by which it was asked for",
     ownership.DEBUG: "on the image of `%image debug`: the session that made it",

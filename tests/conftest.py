@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -11,9 +12,24 @@ from leftovers import Inventory, left_over, take_inventory
 
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine, connect
+from container_magics.engine.layercache import CACHE_VARIABLE
 
 SETTLE_S = 60.0
 """How long a container may take to go whose program has ended."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache() -> Iterator[None]:
+    """What is kept of layers is not the user's own, where `make test` has not seen to it."""
+    if CACHE_VARIABLE in os.environ:
+        yield
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="cm-test-cache-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv(CACHE_VARIABLE, folder)
+        yield
 
 
 @pytest.fixture(scope="session")

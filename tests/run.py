@@ -18,6 +18,7 @@ from __future__ import annotations
 import ctypes.util
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from workers import STATES
 from container_magics.engine import command, private
 from container_magics.engine.base import BASE, TOOLS, ensure_base, has_base
 from container_magics.engine.client import Engine, connect
+from container_magics.engine.layercache import CACHE_VARIABLE
 from container_magics.engine.statedir import STATE_VARIABLE, Places
 from container_magics.errors import ContainerMagicsError
 
@@ -70,6 +72,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(ROOT)
     os.environ[RUN] = uuid.uuid4().hex
+    os.environ[CACHE_VARIABLE] = str(STATE / "cache")
+    shutil.rmtree(STATE / "cache", ignore_errors=True)  # what older code has read proves nothing
     if arguments == ["--stop"]:
         private.stop(SECOND)
         private.stop(STATE)

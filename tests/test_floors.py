@@ -43,6 +43,7 @@ ONLY_IN = {
     "asyncssh": {"engine"},
     "h2": {"engine"},
     "psutil": {"engine"},
+    "msgspec": {"core"},
     "platformdirs": {"engine"},
     "yaml": {"core"},
     "IPython": {"jupyter", "__init__"},  # __init__: the type of load_ipython_extension's argument
@@ -70,7 +71,12 @@ IMPURE_IMPORTS = {"pathlib", "pathlib.Path", "pathlib.PosixPath", "codecs.open"}
 IMPURE_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
 IMPURE_METHODS = {"now", "utcnow", "today"}
 # The generator of view.ts: a program for `make view-ts`, which writes to standard output.
-PURE_BUT = {"view/typescript.py": {"inspect", "sys"}, "core/composefile.py": {"yaml"}}
+PURE_BUT = {
+    "view/typescript.py": {"inspect", "sys"},
+    "core/composefile.py": {"yaml"},
+    "core/layerindex.py": {"msgspec"},
+    "core/tarsplit.py": {"msgspec"},
+}
 
 LONGEST_LINES = 300
 # Longer than LONGEST_LINES, and why.

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import posixpath
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from container_magics.core.layers import EntryScanner, ImageLayers, stack
+from container_magics.core.knownlayers import KnownLayers
+from container_magics.core.layers import Entry, EntryScanner, ImageLayers, stack
 from container_magics.core.tarfields import verify
 from container_magics.core.tarheader import BLOCK, MAX_MEMBERS, Collected, Member, Sink, TarScanner
 from container_magics.core.terminal import plain
@@ -32,8 +33,19 @@ class ImageArchive:
     names them at its end. Nothing but headers and small documents is held.
     """
 
-    def __init__(self, max_members: int = MAX_MEMBERS) -> None:
+    def __init__(
+        self,
+        max_members: int = MAX_MEMBERS,
+        *,
+        scanner: Callable[[int], EntryScanner] = EntryScanner,
+        known: KnownLayers | None = None,
+    ) -> None:
+        """``scanner`` makes what reads a layer, out of how many members it may have; the layers
+        in ``known`` are passed over, and have the entries that they have there."""
         self._max_members = max_members
+        self._new_scanner = scanner
+        self._known = known or KnownLayers()
+        self._passed: dict[str, str] = {}  # names of members, and the known layers that they are
         self._documents: dict[str, Any] = {}
         self._layers: dict[str, _Layer] = {}
         self._links: dict[str, str] = {}
@@ -49,6 +61,21 @@ class ImageArchive:
     def image(self) -> ImageLayers:
         """The layers of the only image. Raises BadArchive when parts of it are missing, and when
         the archive has several images."""
+        config_name, config, names = self._named()
+        entries = {diff_id: self._entries(diff_id, name) for diff_id, name in names.items()}
+        digests = {
+            diff_id: f"sha256:{posixpath.basename(name)}"
+            for diff_id, name in names.items()
+            if name.startswith("blobs/sha256/")
+        }
+        return ImageLayers(_digest_of(config_name), stack(config, entries, digests))
+
+    def scanned(self) -> dict[str, EntryScanner]:
+        """The scanner that has read each layer, by diff ID. Raises as ``image`` does."""
+        return {diff_id: self._layer(name) for diff_id, name in self._named()[2].items()}
+
+    def _named(self) -> tuple[str, Mapping[str, Any], dict[str, str]]:
+        """The config's name, the config, and the layers' names by diff ID."""
         config_name, names = self._manifest()
         config = self._document(config_name)
         if not isinstance(config, Mapping):
@@ -57,16 +84,7 @@ class ImageArchive:
         diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, Mapping) else None
         if not isinstance(diff_ids, list) or len(diff_ids) != len(names):
             raise BadArchive("The archive's manifest and its image name different layers.")
-        entries = {
-            diff_id: self._layer(name).entries()
-            for diff_id, name in zip(diff_ids, names, strict=True)
-        }
-        digests = {
-            diff_id: f"sha256:{posixpath.basename(name)}"
-            for diff_id, name in zip(diff_ids, names, strict=True)
-            if name.startswith("blobs/sha256/")
-        }
-        return ImageLayers(_digest_of(config_name), stack(config, entries, digests))
+        return config_name, config, dict(zip(map(str, diff_ids), names, strict=True))
 
     def _member(self, member: Member) -> Sink | None:
         name = posixpath.normpath(member.name.decode("utf-8", "backslashreplace").lstrip("/"))
@@ -76,7 +94,10 @@ class ImageArchive:
             self._links[name] = posixpath.normpath(posixpath.join(folder, target))
             return None
         if member.type in (b"0", b"\0") and member.size_bytes:
-            return _Sniffed(self, name)
+            diff_id = self._known.diff_id(name)
+            if diff_id is None:
+                return _Sniffed(self, name)
+            self._passed[name] = diff_id
         return None
 
     def sink_for(self, name: str, start: bytes) -> Sink:
@@ -85,11 +106,13 @@ class ImageArchive:
         if start.lstrip()[:1] in (b"{", b"[") and not _is_tar(start):
             return Collected(lambda body: self._documented(name, body), MAX_DOCUMENT_BYTES)
         read = sum(layer.members for layer in self._layers.values())
-        layer = _Layer(start, self._max_members - read)
+        layer = _Layer(start, self._new_scanner(self._max_members - read))
         self._layers[name] = layer
         return layer
 
     def _documented(self, name: str, body: bytes) -> None:
+        if self._known.wants(name):
+            self._known.document(name, body)
         try:
             self._documents[name] = json.loads(body)
         except (ValueError, RecursionError):
@@ -118,6 +141,13 @@ class ImageArchive:
         if name not in self._documents:
             raise BadArchive(f"The archive lacks {plain(name)}, or it is no JSON.")
         return self._documents[name]
+
+    def _entries(self, diff_id: str, name: str) -> tuple[Entry, ...]:
+        for _ in range(8):
+            if self._passed.get(name) == diff_id:
+                return self._known.entries[diff_id]
+            name = self._links.get(name, name)
+        return self._layer(name).entries()
 
     def _layer(self, name: str) -> EntryScanner:
         for _ in range(8):
@@ -157,8 +187,8 @@ class _Sniffed:
 class _Layer:
     """A blob that may be a layer. What is wrong with it is told only when the image needs it."""
 
-    def __init__(self, start: bytes, max_members: int) -> None:
-        self._scanner = EntryScanner(max_members)
+    def __init__(self, start: bytes, scanner: EntryScanner) -> None:
+        self._scanner = scanner
         self._sink: Sink = _Gunzip(self._scanner) if start.startswith(GZIP) else self._scanner
         self._wrong: BadArchive | None = None
         if start.startswith(ZSTD):

@@ -18,6 +18,12 @@ def layers_parser() -> FlagParser:
     add("image", metavar="IMAGE", help="an image, or a container")
     parser.after["IMAGE"] = "IMAGE|CONTAINER"
     add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
+    add(
+        "--helper",
+        action="store_true",
+        help="read the engine's own records of the layers through a container that is made for it, "
+        "never started, and removed at once: the engine's folder is bound into it, read-only",
+    )
     add("--assert", dest="rules", metavar="RULES", help="an error unless all of them hold")
     add("--debug", action="store_true", help="show the Python traceback of an error")
     return parser

@@ -55,7 +55,7 @@ class LayerTree:
     hidden: tuple[Hidden, ...] = field(repr=False)
     visible_bytes: int
     total_bytes: int
-    ways: tuple[Way, ...] = ()
+    ways: tuple[Way, ...] = field(default=(), compare=False)
 
     @property
     def hidden_bytes(self) -> int:

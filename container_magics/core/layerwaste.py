@@ -65,24 +65,27 @@ def dive(tree: LayerTree) -> Dive:
     for hidden in tree.hidden:
         if hidden.cause == "whiteout" and hidden.by != hidden.entry.path:
             removed[hidden.hider, hidden.by] += hidden.entry.size_bytes
-    least: dict[bytes, int] = {}
-    total: dict[bytes, int] = defaultdict(int)
-    twice: set[bytes] = set()
+    once: dict[bytes, int] = {}  # the size of each path, where it was first
+    again: dict[bytes, tuple[int, int]] = {}  # (least, all) of those that come twice or more
     for index, layer in enumerate(tree.layers):
         folders = {entry.path.rpartition(b"/")[0] for entry in layer.entries}
         for entry in layer.entries:
-            if entry.kind == "opaque" or entry.path in folders:
+            path = entry.path
+            if entry.kind == "opaque" or path in folders:
                 continue
-            size = removed[index, entry.path] if entry.kind == "whiteout" else entry.size_bytes
-            if entry.path in total:
-                twice.add(entry.path)
-            least[entry.path] = min(size, least.get(entry.path, size))
-            total[entry.path] += size
-    everything, wasted = sum(total.values()), sum(total[path] for path in twice)
+            size = removed[index, path] if entry.kind == "whiteout" else entry.size_bytes
+            if path in once:
+                least, total = again.get(path, (once[path], once[path]))
+                again[path] = (min(least, size), total + size)
+            else:
+                once[path] = size
+    alone = sum(once.values()) - sum(once[path] for path in again)
+    wasted = sum(total for _, total in again.values())
+    everything, best = alone + wasted, alone + sum(least for least, _ in again.values())
     real = [layer.size_bytes for layer in tree.layers if not layer.empty]
     user = sum(real[1:])
     return Dive(
-        score=sum(least.values()) / everything if everything else 1.0,
+        score=best / everything if everything else 1.0,
         wasted_bytes=wasted,
         user_wasted_percent=100 * wasted / user if user else 0.0,
     )

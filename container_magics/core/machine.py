@@ -47,8 +47,9 @@ class EngineFacts:
     """Which engine answers. Versions as the engine writes them; sizes in bytes.
 
     ``name`` is "Docker" or "Podman"; ``containerd_store``: images lie in containerd's store and
-    not in a graph driver's. ``tried`` are the places looked at, in order, the one that
-    answers last.
+    not in a graph driver's. ``data_folder`` is where the engine keeps all of it, on its own
+    machine; "" where it does not say. ``tried`` are the places looked at, in order, the one
+    that answers last.
     """
 
     name: str
@@ -65,6 +66,7 @@ class EngineFacts:
     found_by: str
     url: str
     rootless: bool
+    data_folder: str = ""
     tried: tuple[Attempt, ...] = ()
 
 

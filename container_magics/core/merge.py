@@ -20,7 +20,10 @@ class Hidden(NamedTuple):
 
     ``size_bytes`` are the bytes that nobody sees since: 0 for all but files, and for a name
     whose bytes another hard link still shows. ``by`` is the path of the entry that did it: the
-    path itself, or a folder above it. "overwritten" may be by the same content.
+    path itself, or a folder above it.
+
+    ``same_content``: for a file that a file overwrites, whether both have the same bytes, as their
+    sizes and CRCs tell; None where those are not known, and for all else.
     """
 
     entry: Entry
@@ -29,6 +32,7 @@ class Hidden(NamedTuple):
     hider: int
     cause: Cause
     by: bytes
+    same_content: bool | None = None
 
 
 class Visible(NamedTuple):
@@ -76,7 +80,8 @@ class _Links:
 
 
 class _Node:
-    """A name in the tree. ``entry`` is None for a folder that no layer names."""
+    """A name in the tree. ``entry`` is None for a folder that no layer names. ``children`` are by
+    their whole paths: those are there already, where names would be so many more objects."""
 
     __slots__ = ("children", "entry", "layer", "links")
 
@@ -99,7 +104,7 @@ class Merge:
         self._gone: dict[bytes, int] = {}  # lower paths that this layer took away: their bytes
         self._changed: list[Entry] = []
         self._added: list[Entry] = []
-        self._folder: tuple[bytes, _Node] | None = None  # the last one used: most names share it
+        self._folders: dict[bytes, _Node] = {}  # those that this layer has used so far
 
     def apply(self, index: int, layer: Layer) -> Change:
         """Lay ``layer`` on top. Its marks hide lower layers alone, wherever they stand in it."""
@@ -112,7 +117,7 @@ class Merge:
         for entry in layer.entries:
             if entry.kind not in MARKS:
                 self._place(entry, links.get(entry.path) if links else None)
-        self._folder = None
+        self._folders.clear()
         return Change(
             added=_tally(self._added),
             changed=_tally(self._changed),
@@ -139,27 +144,26 @@ class Merge:
                 for node in below.values():
                     self._hide(node, "opaque", mark.path)
             return
-        above, _, name = mark.path.rpartition(b"/")
-        folder = self._find(above)
-        if folder is not None and folder.children and name in folder.children:
-            self._hide(folder.children.pop(name), "whiteout", mark.path)
+        folder = self._find(mark.path.rpartition(b"/")[0])
+        if folder is not None and folder.children and mark.path in folder.children:
+            self._hide(folder.children.pop(mark.path), "whiteout", mark.path)
 
     def _place(self, entry: Entry, links: _Links | None) -> None:
         if not entry.path:
             self._root.entry, self._root.layer = entry, self._index
             return
-        above, _, name = entry.path.rpartition(b"/")
-        siblings = self._folder_at(above)
-        old = siblings.get(name)
+        siblings = self._folder_at(entry.path.rpartition(b"/")[0])
+        old = siblings.get(entry.path)
         if old is not None and old.children is not None and entry.kind == "dir":
             self._place_folder_again(old, entry)
             return
-        siblings[name] = _Node(entry, self._index, links)
+        siblings[entry.path] = _Node(entry, self._index, links)
         if links is None:
             self.visible_bytes += entry.size_bytes
         if old is not None:
-            self._folder = None
-            self._hide(old, _cause(old, entry), entry.path)
+            if old.children is not None:
+                self._folders.clear()
+            self._hide(old, _cause(old, entry), entry.path, entry)
         if self._gone.pop(entry.path, None) is None:
             self._added.append(entry)
         else:
@@ -173,9 +177,10 @@ class Merge:
 
     def _folder_at(self, path: bytes) -> dict[bytes, _Node]:
         """What the folder holds; folders on the way are made, what else is there gives way."""
-        if self._folder is None or self._folder[0] != path:
-            self._folder = (path, self._walk(path))
-        return self._folder[1].children or self._children(self._folder[1])
+        node = self._folders.get(path)
+        if node is None:
+            node = self._folders[path] = self._walk(path)
+        return node.children or self._children(node)
 
     def _children(self, node: _Node) -> dict[bytes, _Node]:
         if node.children is None:
@@ -184,11 +189,11 @@ class Merge:
 
     def _walk(self, path: bytes) -> _Node:
         node = self._root
-        for name in path.split(b"/") if path else ():
+        for above in _ways_to(path):
             children = self._children(node)
-            found = children.get(name)
+            found = children.get(above)
             if found is None or found.children is None:
-                children[name] = folder = _Node(None, self._index)
+                children[above] = folder = _Node(None, self._index)
                 if found is not None:
                     self._hide(found, "type change", path)
                 found = folder
@@ -197,12 +202,12 @@ class Merge:
 
     def _find(self, path: bytes) -> _Node | None:
         node: _Node | None = self._root
-        for name in path.split(b"/") if path else ():
-            node = node.children.get(name) if node is not None and node.children else None
+        for above in _ways_to(path):
+            node = node.children.get(above) if node is not None and node.children else None
         return node
 
-    def _hide(self, top: _Node, cause: Cause, by: bytes) -> None:
-        """Take a name, and all below it, out of sight."""
+    def _hide(self, top: _Node, cause: Cause, by: bytes, instead: Entry | None = None) -> None:
+        """Take a name, and all below it, out of sight. ``instead`` is what is there now."""
         waiting = [top]
         while waiting:
             node = waiting.pop()
@@ -211,7 +216,8 @@ class Merge:
             if entry is None:
                 continue
             lost = self._release(entry, node.links)
-            self.hidden.append(Hidden(entry, lost, node.layer, self._index, cause, by))
+            same = None if instead is None else _same_content(entry, instead)
+            self.hidden.append(Hidden(entry, lost, node.layer, self._index, cause, by, same))
             if node.layer != self._index:
                 self._gone[entry.path] = lost
 
@@ -255,6 +261,14 @@ class Merge:
         return node.links
 
 
+def _ways_to(path: bytes) -> Iterator[bytes]:
+    """The paths on the way to ``path``, and itself: a, a/b, a/b/c. None for the root."""
+    at = 0 if path else -1
+    while at >= 0:
+        at = path.find(b"/", at + 1)
+        yield path if at < 0 else path[:at]
+
+
 def _first_name(path: bytes, targets: dict[bytes, bytes]) -> bytes:
     """Where a chain of links ends; in a ring, one name of it, the same for each of its names."""
     seen: dict[bytes, None] = {}
@@ -272,6 +286,14 @@ def _cause(old: _Node, entry: Entry) -> Cause:
     was = old.entry.kind if old.entry is not None else "dir"
     same = was == entry.kind or (was in files and entry.kind in files)
     return "overwritten" if same else "type change"
+
+
+def _same_content(old: Entry, new: Entry) -> bool | None:
+    if not (old.path == new.path and old.kind == new.kind == "file"):
+        return None
+    if old.size_bytes != new.size_bytes or not old.size_bytes:
+        return old.size_bytes == new.size_bytes
+    return None if old.crc is None or new.crc is None else old.crc == new.crc
 
 
 def _shown_bytes(node: _Node, carried: set[int]) -> int:

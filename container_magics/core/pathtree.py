@@ -11,39 +11,83 @@ from container_magics.core.layers import Entry
 class Folder:
     """A name in the tree; ``size_bytes`` and ``count`` are of all below it and itself.
 
-    ``entries`` are those at this very path: none for a folder that the layer does not name.
+    ``entries`` are those at this very path: none for a folder that the layer does not name. Names
+    that hold nothing are made when ``children`` is first asked for: few of them ever are.
     """
 
-    __slots__ = ("children", "count", "entries", "name", "size_bytes")
+    __slots__ = ("_children", "_waiting", "count", "entries", "name", "size_bytes")
 
     def __init__(self, name: bytes) -> None:
         self.name = name
         self.size_bytes = 0
         self.count = 0
         self.entries: tuple[Entry, ...] = ()
-        self.children: dict[bytes, Folder] = {}
+        self._children: dict[bytes, Folder] | None = None
+        self._waiting: list[Entry] | None = None  # entries of names in it
+
+    @property
+    def children(self) -> dict[bytes, Folder]:
+        """What it holds, by name."""
+        if self._waiting:
+            for entry in self._waiting:
+                self.folder(entry.path.rpartition(b"/")[2]).take(entry)
+            self._waiting = None
+        return self._children or {}
+
+    def folder(self, name: bytes) -> Folder:
+        """The name in it, made where it is not there."""
+        if self._children is None:
+            self._children = {}
+        found = self._children.get(name)
+        if found is None:
+            found = self._children[name] = Folder(name)
+        return found
+
+    def hold(self, entry: Entry) -> None:
+        """Count an entry of a name in it."""
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(entry)
+        self.size_bytes += entry.size_bytes
+        self.count += 1
+
+    def take(self, entry: Entry) -> None:
+        """Count an entry at this very path."""
+        self.entries += (entry,)
+        self.size_bytes += entry.size_bytes
+        self.count += 1
 
 
 def tree_of(entries: Iterable[Entry]) -> Folder:
     """The root of a tree of the entries, their marks included."""
     root = Folder(b"")
+    folders = {b"": root}  # by path, each after the one that it is in
     for entry in entries:
-        node = root
-        node.size_bytes += entry.size_bytes
-        node.count += 1
-        for name in entry.path.split(b"/") if entry.path else ():
-            node = _child(node, name)
-            node.size_bytes += entry.size_bytes
-            node.count += 1
-        node.entries += (entry,)
+        if not entry.path:
+            root.take(entry)
+            continue
+        above = entry.path.rpartition(b"/")[0]
+        (folders.get(above) or _made(folders, above)).hold(entry)
+    for path, folder in reversed(folders.items()):
+        if path:
+            parent = folders[path.rpartition(b"/")[0]]
+            parent.size_bytes += folder.size_bytes
+            parent.count += folder.count
     return root
 
 
-def _child(node: Folder, name: bytes) -> Folder:
-    child = node.children.get(name)
-    if child is None:
-        child = node.children[name] = Folder(name)
-    return child
+def _made(folders: dict[bytes, Folder], path: bytes) -> Folder:
+    """The folder at ``path``, and those that it is in."""
+    folder, at = folders[b""], -1
+    while at < len(path):
+        start = at + 1
+        at = path.find(b"/", start)
+        at = len(path) if at < 0 else at
+        above = path[:at]
+        if above not in folders:
+            folders[above] = folder.folder(path[start:at])
+        folder = folders[above]
+    return folder
 
 
 def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:

@@ -6,12 +6,15 @@ base-256 numbers (GNU tar manual, "Basic Tar Format").
 
 from __future__ import annotations
 
+from struct import Struct
 from zlib import adler32
 
 from container_magics.errors import BadArchive
 
 MAX_SIZE_BYTES = 1 << 50
 _ADLER_PRIME = 65521
+# name, (mode, uid, gid), size, mtime, type, link, magic, prefix
+FIELDS = Struct("100s 24s 12s 12s 8x c 100s 6s 82x 155s 12x")
 
 
 def pax_records(body: bytes) -> dict[bytes, bytes]:
@@ -40,32 +43,17 @@ def verify(block: bytes) -> None:
     adding them here. Only when that differs are they added, as signed bytes.
     """
     field = block[148:156]
-    told = number(field)
-    if (adler32(block) & 0xFFFF) == (1 + told - 256 + sum(field)) % _ADLER_PRIME:
+    told = number(field[:7])  # the eighth is a space, or nothing
+    if adler32(block) & 0xFFFF == (told - 255 + sum(field)) % _ADLER_PRIME:
         return
     signed = sum(block) - 256 * sum(byte > 127 for byte in block) - sum(field) + 256
     if told != signed:
         raise BadArchive("The archive has a header with a wrong checksum, or is no tar archive.")
 
 
-def numbers(block: bytes) -> tuple[int, int, int, int]:
-    """Mode, uid, gid and mtime. Nearly all writers end each with one NUL or space: read at once."""
-    if not (block[107] | block[115] | block[123] | block[147]) & 0xDF:
-        try:
-            return (
-                int(block[100:107], 8),
-                int(block[108:115], 8),
-                int(block[116:123], 8),
-                int(block[136:147], 8),
-            )
-        except ValueError:
-            pass  # empty, base-256 or damaged: read with care
-    return (
-        number(block[100:108]),
-        number(block[108:116]),
-        number(block[116:124]),
-        number(block[136:148]),
-    )
+def owners(field: bytes) -> tuple[int, int, int]:
+    """Mode, uid and gid."""
+    return number(field[:8]), number(field[8:16]), number(field[16:24])
 
 
 def text_of(field: bytes) -> bytes:
@@ -87,6 +75,15 @@ def checked_size(size_bytes: int) -> int:
 
 def number(field: bytes) -> int:
     """Octal text, or base-256 where the first bit is set (GNU), as two's complement for 0xff."""
+    if not field[-1] & 0xDF:  # nearly all writers end a number with one NUL or space
+        try:
+            return int(field[:-1], 8)
+        except ValueError:
+            pass  # empty, base-256 or damaged: read with care
+    return _odd_number(field)
+
+
+def _odd_number(field: bytes) -> int:
     if field[0] & 0x80:
         if field[0] == 0xFF:
             return int.from_bytes(field, "big", signed=True)

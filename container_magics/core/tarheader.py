@@ -7,13 +7,15 @@ extensions (GNU tar manual, "Basic Tar Format" and "Storing Sparse Files").
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol, cast
 
 from container_magics.core.tarfields import (
+    FIELDS,
     checked_size,
     decimal,
     number,
-    numbers,
+    owners,
     pax_records,
     seconds,
     size_of,
@@ -26,8 +28,10 @@ BLOCK = 512
 MAX_MEMBERS = 2_000_000
 MAX_EXTENDED_BYTES = 4 << 20
 
+_OWNERS_KEPT = 4096
+
 _ZERO = bytes(BLOCK)
-_HEADER_ONLY = frozenset(b"123456")  # links, devices, folders and fifos have no body
+_HEADER_ONLY = b"123456"  # links, devices, folders and fifos have no body
 
 
 class Member(NamedTuple):
@@ -45,6 +49,10 @@ class Member(NamedTuple):
     gid: int
     mtime_s: float
     link: bytes
+
+
+_new_member = cast("Callable[[tuple[Any, ...]], Member]", partial(tuple.__new__, Member))
+"""A Member of its fields in order: a third of the time of ``Member(...)``."""
 
 
 class Sink(Protocol):
@@ -83,26 +91,44 @@ class TarScanner:
     Members of one name are all told; the last one wins. Raises BadArchive for what is cut
     short, has a wrong checksum, a size beyond reason, or more than ``max_members`` members.
     ``ended`` is True once the end mark (a block of zeros) was seen; what follows is ignored.
+    ``body_bytes`` is the size of the last member's body. With ``bodiless`` the bodies of members
+    are left out of what is fed, but for what fills their last block, and checksums are not
+    looked at: whoever left the bodies out has done that.
     """
 
     def __init__(
-        self, on_member: Callable[[Member], Sink | None], *, max_members: int = MAX_MEMBERS
+        self,
+        on_member: Callable[[Member], Sink | None],
+        *,
+        max_members: int = MAX_MEMBERS,
+        bodiless: bool = False,
     ) -> None:
         self.ended = False
         self.members = 0
+        self.body_bytes = 0
         self._on_member = on_member
         self._max_members = max_members
+        self._bodiless = bodiless
         self._held = bytearray()  # a header that two chunks share
         self._sink: Sink | None = None
         self._body = 0  # bytes that the sink still waits for
         self._padding = 0  # bytes that fill the last block of the sink's body
         self._skip = 0  # bytes that nobody waits for
+        self._file_bytes = 0  # of its file when unpacked
+        # (mode, uid, gid) by their fields: most files have the same few
+        self._owners: dict[bytes, tuple[int, int, int]] = {}
+        self._mtime, self._mtime_s = b"", 0  # the last one
         self._sparse: Member | None = None  # an old GNU sparse member whose map goes on
         self._sparse_stored = 0
         self._next: dict[bytes, bytes] = {}  # pax records for the next member
         self._always: dict[bytes, bytes] = {}  # pax records for all members from here
 
-    def feed(self, data: memoryview) -> None:
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the body of the member that is told now is only a part of its file."""
+        return self._file_bytes != self.body_bytes
+
+    def feed(self, data: memoryview | bytes) -> None:
         """Take the next bytes of the archive; any length."""
         position, end = 0, len(data)
         while position < end and not self.ended:
@@ -126,7 +152,7 @@ class TarScanner:
         if unfinished and not self.ended:
             raise BadArchive("The archive is cut short: it stops inside a member.")
 
-    def _hold(self, part: memoryview) -> int:
+    def _hold(self, part: memoryview | bytes) -> int:
         self._held += part
         if len(self._held) == BLOCK:
             block = bytes(self._held)
@@ -134,12 +160,12 @@ class TarScanner:
             self._header(block)
         return len(part)
 
-    def _give(self, part: memoryview) -> None:
+    def _give(self, part: memoryview | bytes) -> None:
         sink = self._sink
         if sink is None:  # pragma: no cover - _body is set only beside a sink
             return
         self._body -= len(part)
-        sink.feed(part)
+        sink.feed(memoryview(part))
         if not self._body:
             self._sink, self._skip = None, self._padding
             sink.close()
@@ -151,7 +177,8 @@ class TarScanner:
         if block == _ZERO:
             self.ended = True
             return
-        verify(block)
+        if not self._bodiless:
+            verify(block)
         self.members += 1
         if self.members > self._max_members:
             raise BadArchive(f"The archive has more than {self._max_members:,} members.")
@@ -160,17 +187,11 @@ class TarScanner:
             self._extended(block)
         elif self._next or self._always:
             self._member_with_records(block)
+        elif kind == 0x53:
+            member = self._member(block)
+            self._old_sparse(member, block, member.size_bytes)
         else:
-            self._plain_member(block)
-
-    def _plain_member(self, block: bytes) -> None:
-        kind = block[156]
-        stored = 0 if kind in _HEADER_ONLY else size_of(block)
-        member = _member(block, stored)
-        if kind == 0x53:
-            self._old_sparse(member, block, stored)
-        else:
-            self._begin(member, stored)
+            self._begin(member := self._member(block), member.size_bytes)
 
     def _member_with_records(self, block: bytes) -> None:
         records = {**self._always, **self._next}
@@ -180,25 +201,42 @@ class TarScanner:
             stored = checked_size(decimal(records[b"size"]))
         if block[156] in _HEADER_ONLY:
             stored = 0
-        member = _with_records(_member(block, stored), records)
+        member = _with_records(self._member(block)._replace(size_bytes=stored), records)
         if block[156] == 0x53:
             self._old_sparse(member, block, stored)
         else:
             self._begin(member, stored)
 
-    def _begin(self, member: Member, stored: int) -> None:
-        sink = self._on_member(member)
-        self._await_body(sink, stored)
+    def _member(self, block: bytes) -> Member:
+        """What the header itself says; its size is that of the body."""
+        name, ids, size, mtime, kind, link, magic, prefix = FIELDS.unpack(block)
+        owner = self._owners.get(ids)
+        if owner is None:
+            owner = owners(ids)
+            if len(self._owners) < _OWNERS_KEPT:
+                self._owners[ids] = owner
+        name = name.partition(b"\0")[0]
+        if prefix[0] and magic == b"ustar\0":
+            name = text_of(prefix) + b"/" + name
+        stored = 0 if kind in _HEADER_ONLY else checked_size(number(size))
+        link = text_of(link) if link[0] else b""
+        if mtime != self._mtime:  # else it is the same object as well: many files share one
+            self._mtime, self._mtime_s = mtime, number(mtime)
+        return _new_member((name, kind, stored, *owner, self._mtime_s, link))
 
-    def _await_body(self, sink: Sink | None, stored: int) -> None:
-        padding = -stored % BLOCK
+    def _begin(self, member: Member, stored: int) -> None:
+        self._file_bytes, self.body_bytes = member.size_bytes, stored
+        sink = self._on_member(member)
         if sink is None:
-            self._skip = stored + padding
-            return
+            self._skip = -stored % BLOCK + (0 if self._bodiless else stored)
+        else:
+            self._await_body(sink, stored)
+
+    def _await_body(self, sink: Sink, stored: int) -> None:
         if not stored:
             sink.close()
             return
-        self._sink, self._body, self._padding = sink, stored, padding
+        self._sink, self._body, self._padding = sink, stored, -stored % BLOCK
 
     def _extended(self, block: bytes) -> None:
         size_bytes = size_of(block)
@@ -238,14 +276,6 @@ class TarScanner:
         if member is not None and not block[504]:
             self._sparse = None
             self._begin(member, self._sparse_stored)
-
-
-def _member(block: bytes, stored: int) -> Member:
-    name = text_of(block[:100])
-    if block[345] and block[257:263] == b"ustar\0":
-        name = text_of(block[345:500]) + b"/" + name
-    link = text_of(block[157:257]) if block[157] else b""
-    return Member(name, block[156:157], stored, *numbers(block), link)
 
 
 def _with_records(member: Member, records: dict[bytes, bytes]) -> Member:

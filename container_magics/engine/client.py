@@ -279,5 +279,6 @@ def _facts(engine: Engine, version: dict[str, Any], info: dict[str, Any]) -> Eng
         url=engine.endpoint.url,
         containerd_store="io.containerd.snapshotter.v1" in str(info.get("DriverStatus")),
         rootless=bool(info.get("Rootless")) or any("rootless" in option for option in options),
+        data_folder=str(info.get("DockerRootDir") or ""),
         tried=engine.tried,
     )

@@ -18,11 +18,14 @@ from container_magics.core.layers import (
     clean,
 )
 from container_magics.engine import containers
-from container_magics.engine.archive import feed, read_image
+from container_magics.engine.archive import feed
 from container_magics.engine.client import Engine, told
+from container_magics.engine.layersources import ENGINE_ALONE, Sources, read_image
 
 
-def read_container(engine: Engine, name: str) -> Iterator[LayersReading | ImageLayers]:
+def read_container(
+    engine: Engine, name: str, sources: Sources = ENGINE_ALONE
+) -> Iterator[LayersReading | ImageLayers]:
     """The layers of a container, oldest first, the writable one last; reports on the way.
 
     A file that a running container writes meanwhile may have either size. Raises NotFound.
@@ -30,7 +33,7 @@ def read_container(engine: Engine, name: str) -> Iterator[LayersReading | ImageL
     with told():
         facts = engine.api.inspect_container(name)
     image: ImageLayers | None = None
-    for event in read_image(engine, facts["Image"]):
+    for event in read_image(engine, facts["Image"], sources):
         if isinstance(event, ImageLayers):
             image = event
         else:

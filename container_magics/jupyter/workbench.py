@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the docker SDK is loaded when a cell first needs it, not wi
     from container_magics.core.buildplan import FailedBuild
     from container_magics.engine.buildrecords import BuildRecords
     from container_magics.engine.client import Engine
+    from container_magics.engine.layersources import Sources
     from container_magics.engine.ownership import Owner
     from container_magics.jupyter.background import Background
     from container_magics.jupyter.widgets import Dashboard
@@ -68,6 +69,21 @@ class Workbench(Configurable):
     late_output = Bool(
         True,
         help="Whether what a container of -d writes later is shown in the cell that started it.",
+    ).tag(config=True)
+    layer_cache_bytes = Integer(
+        200_000_000,
+        min=0,
+        help="How much of what was read of layers is kept in the user's cache folder, in bytes of "
+        "disk; 0 for nothing.",
+    ).tag(config=True)
+    layers_records = Bool(
+        True,
+        help="Whether %layers may read the engine's own records in its folder, where it can.",
+    ).tag(config=True)
+    layers_helper = Bool(
+        False,
+        help="Whether %layers may read the engine's own records through a container that is made "
+        "for it, as with --helper.",
     ).tag(config=True)
     languages = Dict(
         help="More languages for --as: a name, and the program as words or as one text. {file} "
@@ -145,6 +161,14 @@ class Workbench(Configurable):
             folder = None if self.stable else state_dir(os.environ) / "builds"
             self._build_records = BuildRecords(folder)
         return self._build_records
+
+    def layer_sources(self, *, helper: bool = False) -> Sources:
+        """Who is asked for layers before the engine's archive; ``helper``: a container too."""
+        from container_magics.engine.layercache import user_cache
+        from container_magics.engine.layersources import Sources
+
+        cache = user_cache(os.environ, self.layer_cache_bytes)
+        return Sources(cache, self.layers_records, helper or self.layers_helper)
 
     @validate("languages")
     def _languages_that_can_be_read(self, proposal: Any) -> Any:

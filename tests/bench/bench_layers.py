@@ -1,30 +1,45 @@
-"""%layers on a large image, against reading the image's archive to nowhere.
+"""%layers on a large image by each of its ways, beside the image's archive and dive.
 
-The image is made here and removed: over 1 GB and 50,000 files in eight layers.
+The images are made here and removed.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import random
+import shutil
+import statistics
 import subprocess
 import sys
-import tarfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import IO
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
+from container_magics.core.layers import Entry, ImageLayers, Layer
+from container_magics.core.layertree import LayerTree, merge
 from container_magics.engine.client import Engine
-from tests.bench.dockercommand import LABEL, swept
-from tests.bench.kernel import OURS, kernel
-from tests.bench.turns import Row, in_turns, peak, quotient, say
+from container_magics.engine.layercache import CACHE_VARIABLE
+from container_magics.engine.layercontents import EngineContents
+from container_magics.engine.layersources import Sources, read_image
+from container_magics.view.html import html
+from container_magics.view.present import layers as present
+from tests.bench.kernel import OURS, Kernel, kernel
+from tests.bench.largeimage import FILES, LAYERS, OLD_PATH, SECOND, TAG, image
+from tests.bench.turns import Row, in_turns, peak, quotient, say, within
 
-TAG = f"cm-bench-layers-{os.getpid()}"
-LAYERS, FILES, BIG_BYTES = 8, 6500, 100 << 20
-AT_MOST = 1.1
-MEMORY_BYTES = 150_000_000
+MOST_REPEATS = 8
+"""A turn of all ways takes a minute."""
+MEMORY_BYTES = 120_000_000
+WITHOUT_RECORDS = "%config Workbench.layers_records = False"
+QUESTIONS = (
+    "--owner /usr/lib/part0/package0/module0/file0.py",
+    '--assert "efficiency>0.1, wasted_bytes<2GB"',
+)
+QUESTION_S = 0.1
+HTML_BYTES = 300_000
+MERGE_FILES, WHITEOUTS = 60_000, 300
 
 # The floor: all bytes of the archive, read by a process that does nothing else.
 FLOOR = """
@@ -38,22 +53,88 @@ while connection.recv_into(buffer): pass
 print(time.perf_counter() - start)
 """
 
+Sample = tuple[float, int]
+"""(seconds, the greatest memory of the process in bytes)"""
+
 
 def rows(engine: Engine, repeats: int) -> list[Row]:
     """A fresh process or kernel for each sample; the magic's first use in it, imports and all."""
-    url = engine.endpoint.url
-    with image(engine):
+    url, repeats = engine.endpoint.url, min(repeats, MOST_REPEATS)
+    with image(engine), tempfile.TemporaryDirectory(prefix="cm-bench-") as folder:
+        looks = Looks(url, Path(folder))
+        ways = {
+            "floor": lambda: (floor(url), 0),
+            "records": looks.records,
+            "helper": looks.helper,
+            "save": looks.save,
+            "again": looks.again,
+            "kernel": looks.new_kernel,
+            "second": looks.second,
+            "dive": partial(dive, url),
+        }
+        samples = in_turns(ways, repeats)
         size_bytes = engine.api.inspect_image(TAG)["Size"]
-        samples = in_turns({"floor": lambda: (floor(url), 0), "ours": lambda: cell(url)}, repeats)
-    ours, peaks_bytes = zip(*samples["ours"], strict=True)
-    what = f"`%layers IMAGE` of {size_bytes / 1e9:.2f} GB, {LAYERS * (FILES + 1):,} files"
-    return [
-        quotient(
-            what, ours, "`GET /images/IMAGE/get`, to nowhere",
-            [seconds for seconds, _ in samples["floor"]], AT_MOST,
-        ),
-        peak("… greatest memory of the kernel", peaks_bytes, MEMORY_BYTES),
-    ]  # fmt: skip
+        tree = tree_of(engine)
+        rows = [
+            *against_floor(samples, size_bytes),
+            *against_dive(samples),
+            *old_version(engine, tree, repeats),
+            *questions(url, repeats),
+            page_size(tree),
+        ]
+    return [*rows, linear(repeats)]
+
+
+class Looks:
+    """``%layers`` in new kernels: each look gives its seconds and the kernel's greatest memory."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """``folder`` is for the kernels' caches."""
+        self._url, self._folder = url, folder
+
+    def records(self) -> Sample:
+        """A first look, beside the engine and as root."""
+        with self._kernel() as cells:
+            return cells.run(f"%layers {TAG}"), cells.peak_bytes
+
+    def helper(self) -> Sample:
+        """A first look through a helper container."""
+        with self._kernel() as cells:
+            cells.run(WITHOUT_RECORDS)
+            return cells.run(f"%layers {TAG} --helper"), cells.peak_bytes
+
+    def save(self) -> Sample:
+        """A first look through the engine's archive."""
+        with self._kernel() as cells:
+            cells.run(WITHOUT_RECORDS)
+            return cells.run(f"%layers {TAG}"), cells.peak_bytes
+
+    def again(self) -> Sample:
+        """A second look in the same kernel."""
+        with self._kernel() as cells:
+            cells.run(f"%layers {TAG}")
+            return cells.run(f"%layers {TAG}"), cells.peak_bytes
+
+    def new_kernel(self) -> Sample:
+        """A second look in a new kernel."""
+        with self._kernel() as cells:
+            cells.run(f"%layers {TAG}")
+        with self._kernel(keep=True) as cells:
+            return cells.run(f"%layers {TAG}"), cells.peak_bytes
+
+    def second(self) -> Sample:
+        """Another image, with one small layer more, in the same kernel."""
+        with self._kernel() as cells:
+            cells.run(f"%layers {TAG}")
+            return cells.run(f"%layers {SECOND}"), cells.peak_bytes
+
+    @contextmanager
+    def _kernel(self, *, keep: bool = False) -> Iterator[Kernel]:
+        cache = self._folder / "cache"
+        if not keep:
+            shutil.rmtree(cache, ignore_errors=True)
+        with kernel(OURS, self._url, **{CACHE_VARIABLE: str(cache)}) as cells:
+            yield cells
 
 
 def floor(url: str) -> float:
@@ -62,72 +143,139 @@ def floor(url: str) -> float:
     return float(subprocess.run(reader, check=True, capture_output=True).stdout)
 
 
-def cell(url: str) -> tuple[float, int]:
-    """Seconds of ``%layers`` in a new kernel, and the greatest memory that the kernel ever had."""
-    with kernel(OURS, url) as cells:
-        return cells.run(f"%layers {TAG}"), cells.peak_bytes
+def dive(url: str) -> Sample:
+    """The same image by dive, whose result is thrown away."""
+    program = shutil.which("dive", path=Path(sys.executable).parent)
+    if program is None:
+        raise RuntimeError("There is no dive to compare with: pip install '.[bench]'.")
+    where = {**os.environ, "DOCKER_HOST": url}
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [program, TAG, "--json", os.devnull],
+        env=where, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as running:  # fmt: skip
+        _, status, used = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    if running.returncode:
+        raise RuntimeError(f"dive ended with status {running.returncode}")
+    return seconds, used.ru_maxrss * 1024
 
 
-@contextmanager
-def image(engine: Engine) -> Iterator[None]:
-    """The image while the block runs."""
-    with swept(engine):
-        say("making a large image")
-        make(engine)
-        yield
+def against_floor(samples: dict[str, list[Sample]], size_bytes: int) -> Iterator[Row]:
+    least = seconds(samples["floor"])
+    what = f"`%layers IMAGE` of {size_bytes / 1e9:.2f} GB, {LAYERS * (FILES + 1):,} files"
+    other = "`GET /images/IMAGE/get`, to nowhere"
+    lines = (
+        ("records", f"{what}, by the engine's records", 0.12),
+        ("helper", "… through a helper container", 0.2),
+        ("save", "… by `docker save`", 1.1),
+        ("second", "… of another image with one small layer more", 0.02),
+        ("kernel", "… a second time, in a new kernel", None),
+    )
+    for way, words, at_most in lines:
+        yield quotient(words, seconds(samples[way]), other, least, at_most)
+    yield within(
+        "… a second time, in the same kernel", seconds(samples["again"]), other, least, 0.3
+    )
+    for way in ("records", "helper", "save"):
+        used = [peak_bytes for _, peak_bytes in samples[way]]
+        yield peak(f"… greatest memory of the kernel, by {way}", used, MEMORY_BYTES)
 
 
-def make(engine: Engine) -> None:
-    """Layers of many small files and one large one, some of them in place of an older layer's."""
-    read, write = os.pipe()
-    sender = threading.Thread(target=send_context, args=(write,))
-    sender.start()
-    with os.fdopen(read, "rb") as context:
-        for line in built(engine, context):
-            if "error" in line:
-                raise RuntimeError(line["error"])
-    sender.join()
+def against_dive(samples: dict[str, list[Sample]]) -> Iterator[Row]:
+    theirs = seconds(samples["dive"])
+    memory = [float(peak_bytes) for _, peak_bytes in samples["dive"]]
+    for way, at_most in (("records", 0.1), ("save", 0.75)):
+        yield quotient(f"… by {way}", seconds(samples[way]), "`dive IMAGE`", theirs, at_most)
+    ours = statistics.median(peak_bytes for _, peak_bytes in samples["save"])
+    ratio = ours / statistics.median(memory)
+    yield Row(
+        "… memory, by save", f"{ours / 1e6:.0f} MB", "`dive IMAGE`",
+        f"{statistics.median(memory) / 1e6:.0f} MB", f"× {ratio:.3f}", "≤ 0.20", ratio <= 0.2,
+    )  # fmt: skip
 
 
-def send_context(descriptor: int) -> None:
-    """The build's context, layer by layer: it is larger than what one wants to hold."""
-    # The label comes first: what an interrupted build leaves carries it too.
-    lines = ["FROM scratch", f"LABEL {LABEL}"]
-    lines += [f"ADD layer{number}.tar /" for number in range(LAYERS)]
-    with (
-        suppress(BrokenPipeError),  # the build was given up
-        os.fdopen(descriptor, "wb") as out,
-        tarfile.open(fileobj=out, mode="w|") as context,
+def seconds(samples: Sequence[Sample]) -> list[float]:
+    return [each for each, _ in samples]
+
+
+def tree_of(engine: Engine) -> LayerTree:
+    """The large image's."""
+    *_, last = read_image(engine, TAG, Sources())
+    assert isinstance(last, ImageLayers)
+    return merge(last)
+
+
+def old_version(engine: Engine, tree: LayerTree, repeats: int) -> Iterator[Row]:
+    """A file that each layer wrote again, out of the oldest that has it, in an open tree."""
+    index = next(n for n, each in enumerate(tree.layers) if each.entries)
+    for words, sources in (
+        ("one old version of a file, as root", Sources()),
+        ("… through a helper container", Sources(records=False, helper=True)),
     ):
-        add(context, "Dockerfile", "\n".join(lines).encode())
-        for number in range(LAYERS):
-            add(context, f"layer{number}.tar", layer(number))
+        contents = EngineContents(engine, tree.image_id, tree.layers, sources)
+        taken = list[float]()
+        for _ in range(repeats):
+            start = time.perf_counter()
+            found = dict(contents.read([(index, OLD_PATH)], 1 << 20))
+            taken.append(time.perf_counter() - start)
+            assert len(found) == 1
+        yield alone(words, taken, 0.1)
 
 
-def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    tar.addfile(info, io.BytesIO(data))
+def questions(url: str, repeats: int) -> Iterator[Row]:
+    """In a kernel that has shown the image."""
+    with (
+        tempfile.TemporaryDirectory(prefix="cm-bench-") as cache,
+        kernel(OURS, url, **{CACHE_VARIABLE: cache}) as cells,
+    ):
+        cells.run(f"%layers {TAG}")
+        for question in QUESTIONS:
+            cell = f"%layers {TAG} {question}"
+            cells.run(cell)
+            taken = [cells.run(cell) for _ in range(repeats)]
+            yield alone(f"`%layers IMAGE {question.split()[0]}`, once shown", taken, QUESTION_S)
 
 
-def built(engine: Engine, context: IO[bytes]) -> Iterator[dict[str, str]]:
-    yield from engine.api.build(fileobj=context, custom_context=True, tag=TAG, rm=True, decode=True)
+def page_size(tree: LayerTree) -> Row:
+    """The view as a notebook keeps it."""
+    found = len(html(present.layers(tree, TAG)).encode())
+    target = f"< {HTML_BYTES / 1e3:.0f} KB"
+    words = f"{found / 1e3:.0f} KB"
+    return Row("HTML of the default view", words, "", "", words, target, found < HTML_BYTES)
 
 
-def layer(number: int) -> bytes:
-    """A layer: one file of 100 MB that does not pack, and thousands of small ones."""
-    chance = random.Random(number)
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, data in contents(number, chance):
-            add(tar, name, data)
-    return out.getvalue()
+def linear(repeats: int) -> Row:
+    """Whether twice the whiteouts cost more than a little."""
+    say("merging")
+    ways = {
+        "once": lambda: merging(WHITEOUTS),
+        "twice": lambda: merging(2 * WHITEOUTS),
+    }
+    samples = in_turns(ways, max(repeats, 5))
+    return quotient(
+        f"{2 * WHITEOUTS} whiteouts over {MERGE_FILES:,} files", samples["twice"],
+        f"{WHITEOUTS} whiteouts", samples["once"], 1.2,
+    )  # fmt: skip
 
 
-def contents(number: int, chance: random.Random) -> Iterator[tuple[str, bytes]]:
-    block = chance.randbytes(1 << 20)
-    yield f"opt/large/blob{number}.bin", block * (BIG_BYTES >> 20)
-    for n in range(FILES):
-        where = number if n % 10 else 0  # one in ten replaces a file of the oldest layer
-        folder = f"usr/lib/part{where}/package{n // 50}/module{n // 10 % 5}"
-        yield f"{folder}/file{n}.py", block[: chance.randrange(12_000)]
+def merging(whiteouts: int) -> float:
+    """Seconds to lay a layer with so many whiteouts over one with the files."""
+    names = [f"usr/lib/p{n // 50}/file{n}".encode() for n in range(MERGE_FILES)]
+    files = tuple(Entry(name, 100, 0o644, "file", b"", 0, 0, 0) for name in names)
+    step = MERGE_FILES // whiteouts
+    marks = tuple(Entry(name, 0, 0, "whiteout", b"", 0, 0, 0) for name in names[::step])
+    layers = [
+        Layer(f"sha256:{n}", "", "", None, sum(e.size_bytes for e in held), held)
+        for n, held in enumerate((files, marks))
+    ]
+    start = time.perf_counter()
+    merge(ImageLayers("", tuple(layers)))
+    return time.perf_counter() - start
+
+
+def alone(what: str, taken: Sequence[float], at_most_s: float) -> Row:
+    """Seconds that are compared with nothing but a limit."""
+    row = within(what, taken, "", taken, at_most_s)
+    return Row(row.what, row.ours, "", "", row.result, row.target, row.met)

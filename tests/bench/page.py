@@ -17,6 +17,7 @@ from tests.bench.turns import Row
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- `make bench` writes from here -->", "<!-- to here -->"
+BEGIN_ALONE = "<!-- `make bench ARGS={}` writes from here -->"
 HEADS = ("what", "ours", "against", "its time", "result", "target", "met")
 MET = {True: "yes", False: "**no**", None: ""}
 
@@ -64,9 +65,11 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
-def write(text: str) -> None:
-    """Put ``text`` between the page's two markers; the rest stays as it is."""
+def write(text: str, alone: str = "") -> None:
+    """Put ``text`` between two of the page's markers; the rest stays as it is. ``alone`` is a
+    benchmark with a table of its own, "" for all others."""
+    begin = BEGIN_ALONE.format(alone) if alone else BEGIN
     page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN, 1)
+    before, rest = page.split(begin, 1)
     after = rest.split(END, 1)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")

@@ -17,6 +17,7 @@ from container_magics.core.buildspec import BuildSpec
 from container_magics.core.layers import Entry, EntryScanner, LayersReading
 from container_magics.core.layertree import LayerTree
 from container_magics.engine.client import Engine
+from container_magics.engine.layersources import Sources
 from container_magics.errors import EngineLost, ImageNotFound
 from container_magics.session.build import build
 from container_magics.session.layers import LayersRead, explore
@@ -102,9 +103,12 @@ def image(engine: Engine) -> Iterator[str]:
         engine.api.remove_image(tag, force=True)
 
 
-def tree_of(engine: Engine, name: str) -> LayerTree:
-    *reading, last = explore(engine, name)
-    assert isinstance(reading[0], LayersReading)
+BY_SAVE = Sources(records=False)
+
+
+def tree_of(engine: Engine, name: str, sources: Sources = BY_SAVE) -> LayerTree:
+    *reading, last = explore(engine, name, sources=sources)
+    assert sources is not BY_SAVE or isinstance(reading[0], LayersReading)
     assert isinstance(last, LayersRead)
     return last.tree
 
@@ -142,7 +146,7 @@ def test_each_layer_has_the_entries_that_tarfile_finds(engine: Engine, image: st
         assert {marked(entry) for entry in layer.entries} == set(expected)
         for entry in layer.entries:
             if entry.kind not in ("whiteout", "opaque"):
-                assert tuple(entry)[1:] == expected[entry.path]
+                assert tuple(entry)[1:8] == expected[entry.path]
 
 
 def exported(engine: Engine, container: str) -> dict[bytes, Entry]:

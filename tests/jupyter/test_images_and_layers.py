@@ -134,8 +134,11 @@ def test_an_image_carries_no_name_and_no_path(built: str, engine: Engine) -> Non
 def test_layers_that_cannot_be_read_leave_no_meter(
     new_notebook: Callable[..., Notebook], built: str, engine: Engine
 ) -> None:
-    with closing(FaultProxy(engine.endpoint.url, Fault("cut", at=3_000_000))) as proxy:
-        seen = new_notebook(DOCKER_HOST=proxy.url).run(f"%layers {built}")
+    fault = Fault("cut", at=3_000_000)
+    # an engine that seems far away is asked for its archive; and nothing is known of the image
+    with closing(FaultProxy(engine.endpoint.url, fault, tcp=True)) as proxy:
+        there = new_notebook(DOCKER_HOST=proxy.url, CONTAINER_MAGICS_CACHE="")
+        seen = there.run(f"%layers {built}")
     assert seen.error == "EngineLost"
     assert seen.updates
     assert [display["text/plain"] for display in seen.displays] == [""]

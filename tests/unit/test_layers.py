@@ -13,7 +13,7 @@ from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean,
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import check, dive, wastes
 from container_magics.core.tarheader import Member
-from container_magics.errors import UsageError
+from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html
 from container_magics.view.model import Group, Note, Stack, Table
 from container_magics.view.plain import plain
@@ -48,6 +48,30 @@ def test_a_file_that_is_overwritten() -> None:
     assert lost(found) == [("etc/a", 10, 0, 1, "overwritten")]
     assert (found.changes[1].added.count, found.changes[1].changed.count) == (0, 1)
     assert found.efficiency == 3 / 13
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (e("a", size=9)._replace(crc=5), e("a", size=9, mode=0o600)._replace(crc=5), True),
+        (e("a", size=9)._replace(crc=5), e("a", size=9)._replace(crc=6), False),
+        (e("a", size=9)._replace(crc=5), e("a", size=8)._replace(crc=5), False),
+        (e("a", size=9), e("a", size=8), False),
+        (e("a", size=9)._replace(crc=5), e("a", size=9), None),
+        (e("a", size=9), e("a", size=9), None),
+        (e("a"), e("a"), True),
+        (e("a"), e("a", "symlink"), None),
+        (e("a", "symlink", link="x"), e("a", "symlink", link="x"), None),
+        (e("a", size=9)._replace(crc=5), e("a", "whiteout"), None),
+        (e("a/b", size=9)._replace(crc=5), e("a", size=9)._replace(crc=5), None),
+    ],
+)
+def test_whether_a_file_was_overwritten_by_the_same_content(
+    old: Entry, new: Entry, same: bool | None
+) -> None:
+    found = tree([old], [new])
+    assert [hidden.same_content for hidden in found.hidden] == [same]
+    assert found.hidden_bytes == sum(hidden.size_bytes for hidden in found.hidden)
 
 
 def test_a_whiteout_hides_a_folder_and_all_below() -> None:
@@ -222,6 +246,15 @@ def test_no_name_leads_out_of_the_root(name: bytes) -> None:
     assert b".." not in parts
     assert b"." not in parts
     assert clean(clean(name)) == clean(name)
+
+
+def test_a_name_that_no_system_takes() -> None:
+    found = entry_of(member("a/" * 4095 + "b"))
+    assert found is not None
+    assert len(found.path) == 8191
+    assert seen(tree([found]))[found.path.decode()] == (0, 0)
+    with pytest.raises(BadArchive, match="8,193"):
+        entry_of(member("a/" * 4096 + "b"))
 
 
 def test_names_are_shown_without_controls() -> None:

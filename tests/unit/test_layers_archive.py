@@ -11,7 +11,9 @@ import tarfile
 import pytest
 
 from container_magics.core.imagearchive import ImageArchive
-from container_magics.core.layers import ImageLayers
+from container_magics.core.knownlayers import KnownLayers
+from container_magics.core.layers import EntryScanner, ImageLayers
+from container_magics.core.tarheader import Member, Sink
 from container_magics.errors import BadArchive
 
 
@@ -173,3 +175,75 @@ def test_a_layer_is_a_layer_whatever_its_first_file_is_called(name: str) -> None
     manifest = json.dumps([{"Config": "c.json", "Layers": ["1/layer.tar"]}]).encode()
     found = read(tar(("1/layer.tar", odd), ("c.json", config), ("manifest.json", manifest)))
     assert [entry.path for layer in found.layers for entry in layer.entries] == [name.encode()]
+
+
+def podman() -> bytes:
+    manifest = [{"Config": digest(CONFIG)[7:] + ".json", "Layers": [hex_tar(ONE), hex_tar(TWO)]}]
+    return tar(
+        (hex_tar(ONE), ONE), (hex_tar(TWO), TWO), (digest(CONFIG)[7:] + ".json", CONFIG),
+        ("manifest.json", json.dumps(manifest).encode()),
+    )  # fmt: skip
+
+
+def hex_tar(layer: bytes) -> str:
+    return digest(layer)[7:] + ".tar"
+
+
+def members_read(
+    data: bytes, known: KnownLayers, monkeypatch: pytest.MonkeyPatch
+) -> tuple[ImageLayers, list[bytes]]:
+    read = list[bytes]()
+    take = EntryScanner._take
+
+    def counted(self: EntryScanner, member: Member) -> Sink | None:
+        read.append(member.name)
+        return take(self, member)
+
+    monkeypatch.setattr(EntryScanner, "_take", counted)
+    archive = ImageArchive(known=known)
+    archive.feed(memoryview(data))
+    archive.close()
+    return archive.image(), read
+
+
+@pytest.mark.parametrize("data", [oci(bytes), podman()], ids=["oci", "podman"])
+def test_a_layer_that_is_known_is_passed_over(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(data)
+    known = KnownLayers((digest(ONE), digest(TWO)), {digest(ONE): whole.layers[0].entries})
+    found, members = members_read(data, known, monkeypatch)
+    assert found == whole
+    assert members == [b"etc/.wh.a"]
+
+
+def test_a_packed_layer_is_known_by_its_diff_id_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = oci(gzip.compress)
+    packed = digest(gzip.compress(ONE))
+    known = KnownLayers((packed,), {digest(ONE): ()})
+    found, members = members_read(data, known, monkeypatch)
+    assert [entry.path for entry in found.layers[0].entries] == [b"etc/a", b"etc/b"]
+    assert members == [b"etc/a", b"etc/b", b"etc/.wh.a"]
+
+
+def test_an_old_layer_is_known_only_when_its_json_proves_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The form of Engine 20.10, with the JSON's keys in another order than the digest's."""
+    old = {"created": "1970-01-01T00:00:00Z", "container_config": {"Cmd": ["<&>"], "Env": None}}
+    proof = (
+        '{"container_config":{"Cmd":["\\u003c\\u0026\\u003e"],"Env":null},'
+        f'"created":"1970-01-01T00:00:00Z","layer_id":"{digest(ONE)}"}}'
+    )
+    layer_id = digest(proof.encode())[7:]
+    for claimed, passed in ((layer_id, True), ("0" * 64, False)):
+        told = json.dumps({"id": claimed, **old, "os": "linux"}).encode()
+        manifest = [{"Config": "c.json", "Layers": [f"{claimed}/layer.tar", "2/layer.tar"]}]
+        data = tar(
+            (f"{claimed}/json", told), (f"{claimed}/layer.tar", ONE), ("2/layer.tar", TWO),
+            ("c.json", CONFIG), ("manifest.json", json.dumps(manifest).encode()),
+        )  # fmt: skip
+        whole = read(data)
+        known = KnownLayers((digest(ONE), digest(TWO)), {digest(ONE): whole.layers[0].entries})
+        with monkeypatch.context() as patch:
+            found, members = members_read(data, known, patch)
+        assert found == whole
+        assert (b"etc/a" not in members) is passed

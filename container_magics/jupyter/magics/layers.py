@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class
 
+from container_magics.core.layers import Way
 from container_magics.core.layersflags import layers_parser
 from container_magics.errors import CheckFailed
+from container_magics.jupyter.collecting import uncollected
 from container_magics.jupyter.magics.common import BenchMagics, told
 
 if TYPE_CHECKING:
     from container_magics.core.layertree import LayerTree
+    from container_magics.engine.layersources import Sources
+    from container_magics.jupyter.workbench import Workbench
     from container_magics.session.layers import LayersEvent
 
 
@@ -31,8 +36,14 @@ class Exploring:
 class LayersMagics(BenchMagics):
     """The magic of layers."""
 
+    def __init__(self, bench: Workbench) -> None:
+        """Take the shell's workbench."""
+        super().__init__(bench)
+        self._open: tuple[tuple[str, int], LayerTree] | None = None  # what was shown last
+
     @line_magic
     @told(layers_parser)
+    @uncollected
     def layers(self, line: str) -> None:
         """Show an image's layers, who owns a path, or whether rules hold."""
         from container_magics.core.layerwaste import check
@@ -42,7 +53,8 @@ class LayersMagics(BenchMagics):
 
         words = layers_parser().parse(line)
         base_rows = self.base_rows(words.image)
-        tree = self.read(words.image, base_rows)
+        sources = self.bench.layer_sources(helper=words.helper)
+        tree = self.read(words.image, base_rows, sources)
         if words.owner:
             show(present.owner(tree, words.owner, on_base=bool(base_rows)))
         if words.rules:
@@ -66,7 +78,28 @@ class LayersMagics(BenchMagics):
         shared = images.shared_layers(engine, image_of(engine, image), BASE)
         return len(images.history(engine, BASE)) if shared else 0
 
-    def read(self, image: str, base_rows: int) -> LayerTree:
+    def read(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
+        """An image's layers; those that were asked for last are still here."""
+        from container_magics.engine.layersources import MEMORY
+        from container_magics.session.layers import image_id
+
+        begin_s = time.perf_counter()
+        key = (image_id(self.bench.engine, image), base_rows)
+        if key[0] and self._open is not None and self._open[0] == key:
+            tree = self._open[1]
+            count = sum(bool(layer.diff_id) for layer in tree.layers)
+            way = Way(MEMORY, count, time.perf_counter() - begin_s)
+            return replace(tree, ways=(way,))
+        if self._open is not None:
+            # the layers that both have are there once; the rest of the old tree makes room
+            layers, self._open = self._open[1].layers, None
+            held = {layer.diff_id: layer.entries for layer in layers if layer.diff_id}
+            sources = replace(sources, held=held)
+        tree = self.read_anew(image, base_rows, sources)
+        self._open = (key, tree) if key[0] else None
+        return tree
+
+    def read_anew(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """Read an image's layers, with a meter where the mode allows one."""
         from container_magics.jupyter.publish import CellPublisher, play
         from container_magics.session.layers import LayersRead, LayersReading, explore
@@ -75,7 +108,7 @@ class LayersMagics(BenchMagics):
         publisher = CellPublisher(stable=self.bench.stable)
         try:
             state = play(
-                explore(self.bench.engine, image, base_rows=base_rows),
+                explore(self.bench.engine, image, base_rows=base_rows, sources=sources),
                 Exploring(),
                 lambda state: (
                     present.reading(state.last)

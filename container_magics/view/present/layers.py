@@ -24,6 +24,7 @@ from container_magics.view.model import (
     Table,
     View,
 )
+from container_magics.view.present.ways import read_by
 
 NODES_SHOWN = 400  # of all layers together: keeps the HTML well under 300 KB
 LEAST_NODES = 12  # for each layer, however small it is
@@ -71,7 +72,7 @@ def layers(
 ) -> View:
     """The stack of layers, the waste in words and the efficiency. ``image`` as it was typed.
 
-    ``stable`` leaves out when layers were created: it varies from build to build. With
+    ``stable`` leaves out when layers were created and how they were read: it varies. With
     ``on_base`` the oldest layer is the course's base image, and its bytes, which the packages
     of the day decide, are neither shown nor counted. ``nodes`` is about how many names are
     shown under all layers together, the largest; 0 for none.
@@ -81,6 +82,7 @@ def layers(
     caption = (
         f"{units.count(len(real), 'layer')}, {units.size(counted.total_bytes)}"
         f"{ABOVE if on_base else ''}, of which {units.size(counted.visible_bytes)} can be seen"
+        f"{'' if stable else read_by(tree.ways)}"
     )
     sizes = [layer.size_bytes for layer in counted.layers]
     if on_base:

@@ -1,0 +1,158 @@
+"""Files out of the layers of an engine's image, also those that a later layer hides.
+
+On the engine's own machine, as root, a file is read where the engine keeps its layer: a moment's
+work. A helper container does the same elsewhere, where it is allowed. Else the whole archive that
+`docker save` writes is read for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from container_magics.core.chainid import chain_ids
+from container_magics.core.imagearchive import ImageArchive
+from container_magics.core.layercontents import ContentScanner, files_wanted
+from container_magics.core.layers import Entry, Layer, Wanted
+from container_magics.engine import layerhelper, layerrecords
+from container_magics.engine.archive import feed
+from container_magics.engine.client import Engine
+from container_magics.engine.layerrecords import DRIVER, layer_folder, local_store
+from container_magics.engine.layersources import ENGINE_ALONE, Sources
+from container_magics.errors import ContainerMagicsError
+
+_STORE = "store"
+_LONGEST_ID = 200
+_CACHE_ID = re.compile(r"[0-9a-z-]{1,128}")
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class EngineContents:
+    """The Contents (core/layers.py) of an image of ``engine``, whose ``layers`` were read.
+
+    Layers without a diff ID hold nothing here: a container's own, or several in one.
+    """
+
+    engine: Engine
+    image_id: str
+    layers: Sequence[Layer]
+    sources: Sources = ENGINE_ALONE
+
+    def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
+        """As Contents has it; raises what the engine's archive raises."""
+        waiting = files_wanted(self.layers, wanted)
+        for way in (self._local, self._helped, self._saved):
+            files = {place: entry for place, (entry, _) in waiting.items()}
+            for place, data in way(files, max_bytes) if files else ():
+                for name in waiting.pop(place)[1]:
+                    yield name, data
+
+    def _local(self, files: dict[Wanted, Entry], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
+        store = local_store(self.engine) if self.sources.records else None
+        if store is None:
+            return
+        folders = dict(self._folders(store))
+        for place, entry in files.items():
+            folder = folders.get(place[0])
+            data = read_beneath(folder, entry, max_bytes) if folder else None
+            if data is not None:
+                yield place, data
+
+    def _folders(self, store: Path) -> Iterator[tuple[int, Path]]:
+        """Where the engine keeps the files of each layer, by the layer's index."""
+        for index, chain_id in self._chain():
+            place = layer_folder(store, self.layers[index].diff_id, chain_id)
+            with suppress(OSError, ValueError):
+                name = (place / "cache-id").read_text("ascii").strip() if place else ""
+                if _CACHE_ID.fullmatch(name):
+                    yield index, store.parent.parent / DRIVER / name / "diff"
+
+    def _helped(self, files: dict[Wanted, Entry], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
+        store = layerrecords.store(self.engine) if self.sources.helper else None
+        if store is None:
+            return
+        chain = dict(self._chain())
+        places = {
+            str(index): layerrecords.records_folder(store, chain[index])
+            for index, _ in files
+            if index in chain
+        }
+        places[_STORE] = store.parent.parent / DRIVER
+        with (
+            suppress(ContainerMagicsError),
+            layerhelper.helper(self.engine, self.image_id, places) as container,
+        ):
+            yield from self._out_of(container, files, max_bytes)
+
+    def _out_of(
+        self, container: str, files: dict[Wanted, Entry], max_bytes: int
+    ) -> Iterator[tuple[Wanted, bytes]]:
+        """Of a helper container that has the records of each layer, and the layers' files."""
+        read = partial(layerhelper.file_at, self.engine, container)
+        cache_ids = {
+            index: (read(f"{index}/cache-id".encode(), _LONGEST_ID) or b"").strip()
+            for index in {index for index, _ in files}
+        }
+        for (index, path), entry in files.items():
+            name = cache_ids[index].decode("latin-1")
+            if _CACHE_ID.fullmatch(name):
+                where = f"{_STORE}/{name}/diff/".encode() + path
+                data = read(where, max_bytes, entry.size_bytes)
+                if data is not None:
+                    yield (index, path), data
+
+    def _chain(self) -> Iterator[tuple[int, str]]:
+        """The chain ID of each layer that has one, by its index."""
+        real = [(index, each.diff_id) for index, each in enumerate(self.layers) if each.diff_id]
+        names = chain_ids([diff_id for _, diff_id in real])
+        for (index, _), name in zip(real, names, strict=True):
+            yield index, name
+
+    def _saved(self, files: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
+        paths = {path for _, path in files}
+        archive = ImageArchive(scanner=lambda most: ContentScanner(paths, max_bytes, most))
+        for _ in feed(self.engine, f"/images/{quote(self.image_id)}/get", archive):
+            pass
+        scanned = archive.scanned()
+        for index, path in files:
+            scanner = scanned.get(self.layers[index].diff_id)
+            if isinstance(scanner, ContentScanner) and path in scanner.contents:
+                yield (index, path), scanner.contents[path]
+
+
+def read_beneath(folder: Path, entry: Entry, max_bytes: int) -> bytes | None:
+    """The first bytes of the file at ``entry.path`` under a folder; None where no file of the
+    entry's size is. No link is followed, not even inside."""
+    names = entry.path.split(b"/")
+    if not all(names) or b".." in names or b"." in names:
+        return None
+    try:
+        at = os.open(folder, _OPEN | os.O_DIRECTORY)
+        try:
+            for name in names[:-1]:
+                below = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=at)
+                os.close(at)
+                at = below
+            return _file(at, names[-1], entry.size_bytes, max_bytes)
+        finally:
+            os.close(at)
+    except OSError:
+        return None
+
+
+def _file(folder: int, name: bytes, size_bytes: int, max_bytes: int) -> bytes | None:
+    # asked before it is opened: to open a device does something
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        return None
+    with os.fdopen(os.open(name, _OPEN, dir_fd=folder), "rb") as file:
+        facts = os.fstat(file.fileno())
+        whole = stat.S_ISREG(facts.st_mode) and facts.st_size == size_bytes
+        return file.read(max_bytes) if whole else None
