@@ -272,6 +272,30 @@ def test_dives_score_counts_all_copies() -> None:
     assert dive(found).wasted_bytes == 13
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(layer_entries(), min_size=1, max_size=5))
+def test_dives_numbers_are_those_of_its_rule(layers: list[list[Entry]]) -> None:
+    """By the letter of the rule, over all paths."""
+    found = tree(*layers)
+    removed: dict[tuple[int, bytes], int] = {}
+    for hidden in found.hidden:
+        if hidden.cause == "whiteout" and hidden.by != hidden.entry.path:
+            key = (hidden.hider, hidden.by)
+            removed[key] = removed.get(key, 0) + hidden.entry.size_bytes
+    sizes: dict[bytes, list[int]] = {}
+    for index, layer in enumerate(found.layers):
+        folders = {entry.path.rpartition(b"/")[0] for entry in layer.entries}
+        for entry in layer.entries:
+            if entry.kind != "opaque" and entry.path not in folders:
+                mark = entry.kind == "whiteout"
+                size = removed.get((index, entry.path), 0) if mark else entry.size_bytes
+                sizes.setdefault(entry.path, []).append(size)
+    everything = sum(map(sum, sizes.values()))
+    ours = dive(found)
+    assert ours.score == (sum(map(min, sizes.values())) / everything if everything else 1.0)
+    assert ours.wasted_bytes == sum(sum(each) for each in sizes.values() if len(each) > 1)
+
+
 def test_check() -> None:
     found = tree([e("a", size=10_000_000)], [e("a", size=30_000_000)])
     assert check(found, "efficiency>=0.75, wasted_bytes<=10MB")[0]
