@@ -13,13 +13,18 @@ def ways_to(path: bytes) -> Iterator[bytes]:
         yield path if at < 0 else path[:at]
 
 
-def first_name(path: bytes, targets: Mapping[bytes, bytes]) -> bytes:
-    """Where a chain of links ends; in a ring, one name of it, the same for each of its names."""
-    seen: dict[bytes, None] = {}
-    while path in targets and path not in seen:
-        seen[path] = None
-        path = targets[path]
-    if path not in targets:
-        return path
-    ring = list(seen)
-    return min(ring[ring.index(path) :])
+def first_names(targets: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Where the chain of links of each path of ``targets`` ends; in a ring, one name of it, the
+    same for each of its names. Linear, however long the chains are."""
+    ends: dict[bytes, bytes] = {}
+    for start in targets:
+        way: dict[bytes, None] = {}
+        path = start
+        while path in targets and path not in ends and path not in way:
+            way[path] = None
+            path = targets[path]
+        if path in way:
+            names = list(way)
+            path = min(names[names.index(path) :])
+        ends.update(dict.fromkeys(way, ends.get(path, path)))
+    return ends

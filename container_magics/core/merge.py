@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from container_magics.core.layerpaths import first_name, ways_to
+from container_magics.core.layerpaths import first_names, ways_to
 from container_magics.core.layers import MARKS, Entry, Layer
 
 Cause = Literal["overwritten", "whiteout", "opaque", "type change"]
@@ -238,7 +238,7 @@ class Merge:
         targets = {entry.path: entry.link for entry in entries if entry.kind == "hardlink"}
         if not targets:
             return {}
-        first = {path: first_name(path, targets) for path in targets}
+        first = first_names(targets)
         wanted = set(first.values())
         by_first = {e.path: e for e in entries if e.path in wanted and e.kind not in MARKS}
         groups: dict[bytes, _Links] = {}

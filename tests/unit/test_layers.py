@@ -118,6 +118,15 @@ def test_a_ring_of_hard_links_has_no_bytes() -> None:
     assert found.total_bytes == found.hidden_bytes == 0
 
 
+def test_a_long_chain_of_hard_links_is_not_quadratic() -> None:
+    links = [e(f"l{n}", "hardlink", link=f"l{n + 1}") for n in range(50_000)]
+    start = time.perf_counter()
+    found = tree([*links, e("l50000", size=7)])
+    assert time.perf_counter() - start < 5
+    assert found.visible_bytes == 7
+    assert sum(size for _, size in seen(found).values()) == 7
+
+
 def test_owner_tells_each_layer_that_touched_a_path() -> None:
     found = tree(
         [e("etc", "dir"), e("etc/passwd", size=10)],
