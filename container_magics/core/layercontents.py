@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
+from container_magics.core.layerpaths import first_names
 from container_magics.core.layers import Entry, EntryScanner, Layer, Wanted, clean
 from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink
 
@@ -24,19 +25,11 @@ def files_wanted(
 
 def _resolved(layer: Layer, paths: Collection[bytes]) -> list[tuple[bytes, Entry]]:
     links = {e.path: e.link for e in layer.entries if e.kind == "hardlink"}
-    ends = {path: _end(path, links) for path in paths}
+    first = first_names(links)
+    ends = {path: first.get(path, path) for path in paths}
     targets = set(ends.values())
     files = {e.path: e for e in layer.entries if e.kind == "file" and e.path in targets}
     return [(path, files[end]) for path, end in ends.items() if end in files]
-
-
-def _end(path: bytes, links: Mapping[bytes, bytes]) -> bytes:
-    """Where a chain of hard links ends; somewhere in it when it is a ring."""
-    seen = set[bytes]()
-    while path in links and path not in seen:
-        seen.add(path)
-        path = links[path]
-    return path
 
 
 class ContentScanner(EntryScanner):

@@ -65,23 +65,24 @@ def dive(tree: LayerTree) -> Dive:
     for hidden in tree.hidden:
         if hidden.cause == "whiteout" and hidden.by != hidden.entry.path:
             removed[hidden.hider, hidden.by] += hidden.entry.size_bytes
-    once: dict[bytes, int] = {}  # the size of each path, where it was first
-    again: dict[bytes, tuple[int, int]] = {}  # (least, all) of those that come twice or more
+    # A path comes twice with bytes only where it was hidden once, or is a whiteout's.
+    marks = (entry for layer in tree.layers for entry in layer.entries if entry.kind == "whiteout")
+    candidates = {hidden.entry.path for hidden in tree.hidden} | {entry.path for entry in marks}
+    alone, sizes = 0, defaultdict[bytes, list[int]](list)
     for index, layer in enumerate(tree.layers):
         folders = {entry.path.rpartition(b"/")[0] for entry in layer.entries}
         for entry in layer.entries:
             path = entry.path
             if entry.kind == "opaque" or path in folders:
                 continue
-            size = removed[index, path] if entry.kind == "whiteout" else entry.size_bytes
-            if path in once:
-                least, total = again.get(path, (once[path], once[path]))
-                again[path] = (min(least, size), total + size)
+            if path in candidates:
+                is_mark = entry.kind == "whiteout"
+                sizes[path].append(removed[index, path] if is_mark else entry.size_bytes)
             else:
-                once[path] = size
-    alone = sum(once.values()) - sum(once[path] for path in again)
-    wasted = sum(total for _, total in again.values())
-    everything, best = alone + wasted, alone + sum(least for least, _ in again.values())
+                alone += entry.size_bytes
+    everything = alone + sum(map(sum, sizes.values()))
+    best = alone + sum(map(min, sizes.values()))
+    wasted = sum(sum(each) for each in sizes.values() if len(each) > 1)
     real = [layer.size_bytes for layer in tree.layers if not layer.empty]
     user = sum(real[1:])
     return Dive(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from container_magics.core.layerpaths import first_names, ways_to
 from container_magics.core.layers import MARKS, Entry, Layer
 
 Cause = Literal["overwritten", "whiteout", "opaque", "type change"]
@@ -189,7 +190,7 @@ class Merge:
 
     def _walk(self, path: bytes) -> _Node:
         node = self._root
-        for above in _ways_to(path):
+        for above in ways_to(path):
             children = self._children(node)
             found = children.get(above)
             if found is None or found.children is None:
@@ -202,7 +203,7 @@ class Merge:
 
     def _find(self, path: bytes) -> _Node | None:
         node: _Node | None = self._root
-        for above in _ways_to(path):
+        for above in ways_to(path):
             node = node.children.get(above) if node is not None and node.children else None
         return node
 
@@ -237,7 +238,7 @@ class Merge:
         targets = {entry.path: entry.link for entry in entries if entry.kind == "hardlink"}
         if not targets:
             return {}
-        first = {path: _first_name(path, targets) for path in targets}
+        first = first_names(targets)
         wanted = set(first.values())
         by_first = {e.path: e for e in entries if e.path in wanted and e.kind not in MARKS}
         groups: dict[bytes, _Links] = {}
@@ -259,26 +260,6 @@ class Merge:
         if node.links is None:  # a link to a lower layer's file: unusual, and shared all the same
             node.links = _Links(name, node.entry.size_bytes, 1)
         return node.links
-
-
-def _ways_to(path: bytes) -> Iterator[bytes]:
-    """The paths on the way to ``path``, and itself: a, a/b, a/b/c. None for the root."""
-    at = 0 if path else -1
-    while at >= 0:
-        at = path.find(b"/", at + 1)
-        yield path if at < 0 else path[:at]
-
-
-def _first_name(path: bytes, targets: dict[bytes, bytes]) -> bytes:
-    """Where a chain of links ends; in a ring, one name of it, the same for each of its names."""
-    seen: dict[bytes, None] = {}
-    while path in targets and path not in seen:
-        seen[path] = None
-        path = targets[path]
-    if path not in targets:
-        return path
-    ring = list(seen)
-    return min(ring[ring.index(path) :])
 
 
 def _cause(old: _Node, entry: Entry) -> Cause:

@@ -20,7 +20,7 @@ from container_magics.errors import BadArchive
 _LONGEST_LINE = 16 << 20
 _CONTENT, _SEGMENT = 1, 2
 _CRC_BYTES = 8
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 17
 
 
 class _Part(msgspec.Struct, gc=False):

@@ -118,6 +118,15 @@ def test_a_ring_of_hard_links_has_no_bytes() -> None:
     assert found.total_bytes == found.hidden_bytes == 0
 
 
+def test_a_long_chain_of_hard_links_is_not_quadratic() -> None:
+    links = [e(f"l{n}", "hardlink", link=f"l{n + 1}") for n in range(50_000)]
+    start = time.perf_counter()
+    found = tree([*links, e("l50000", size=7)])
+    assert time.perf_counter() - start < 5
+    assert found.visible_bytes == 7
+    assert sum(size for _, size in seen(found).values()) == 7
+
+
 def test_owner_tells_each_layer_that_touched_a_path() -> None:
     found = tree(
         [e("etc", "dir"), e("etc/passwd", size=10)],
@@ -270,6 +279,30 @@ def test_dives_score_counts_all_copies() -> None:
     assert found.efficiency == 3 / 20
     assert dive(found).score == (3 + 7 + 7) / (10 + 3 + 7 + 7)
     assert dive(found).wasted_bytes == 13
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(layer_entries(), min_size=1, max_size=5))
+def test_dives_numbers_are_those_of_its_rule(layers: list[list[Entry]]) -> None:
+    """By the letter of the rule, over all paths."""
+    found = tree(*layers)
+    removed: dict[tuple[int, bytes], int] = {}
+    for hidden in found.hidden:
+        if hidden.cause == "whiteout" and hidden.by != hidden.entry.path:
+            key = (hidden.hider, hidden.by)
+            removed[key] = removed.get(key, 0) + hidden.entry.size_bytes
+    sizes: dict[bytes, list[int]] = {}
+    for index, layer in enumerate(found.layers):
+        folders = {entry.path.rpartition(b"/")[0] for entry in layer.entries}
+        for entry in layer.entries:
+            if entry.kind != "opaque" and entry.path not in folders:
+                mark = entry.kind == "whiteout"
+                size = removed.get((index, entry.path), 0) if mark else entry.size_bytes
+                sizes.setdefault(entry.path, []).append(size)
+    everything = sum(map(sum, sizes.values()))
+    ours = dive(found)
+    assert ours.score == (sum(map(min, sizes.values())) / everything if everything else 1.0)
+    assert ours.wasted_bytes == sum(sum(each) for each in sizes.values() if len(each) > 1)
 
 
 def test_check() -> None:
