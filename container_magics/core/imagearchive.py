@@ -159,7 +159,7 @@ class _Layer:
 
     def __init__(self, start: bytes, max_members: int) -> None:
         self._scanner = EntryScanner(max_members)
-        self._sink: Sink = _Gunzip(self._scanner) if start.startswith(GZIP) else self._scanner
+        self._sink: Sink = Gunzip(self._scanner) if start.startswith(GZIP) else self._scanner
         self._wrong: BadArchive | None = None
         if start.startswith(ZSTD):
             self._wrong = BadArchive(
@@ -191,7 +191,7 @@ class _Layer:
         return self._scanner
 
 
-class _Gunzip:
+class Gunzip:
     """A sink for gzip of any number of members (estargz has many); unpacks piece by piece."""
 
     def __init__(self, sink: Sink) -> None:
@@ -199,6 +199,7 @@ class _Gunzip:
         self._unpacker = zlib.decompressobj(wbits=31)
 
     def feed(self, data: memoryview) -> None:
+        """Unpack a part."""
         rest: bytes | memoryview = data
         while rest:
             if self._unpacker.eof:
@@ -213,6 +214,7 @@ class _Gunzip:
             )
 
     def close(self) -> None:
+        """The bytes are over. Raises BadArchive when they stop inside of a gzip member."""
         if not self._unpacker.eof:
             raise BadArchive("A layer's gzip is cut short.")
         self._sink.close()
