@@ -1,4 +1,4 @@
-"""The command container-magics: engine, base, doctor and lab, beside the notebook."""
+"""The command container-magics: engine, base, doctor, lab and layers, beside the notebook."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = _add(commands, "doctor", "say which engine is used, and what is wrong")
     doctor.set_defaults(run=_doctor)
     _add_lab(commands)
+    _add_layers(commands)
     return parser
 
 
@@ -100,6 +101,14 @@ def _add_lab(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     lab.add_argument("--port", type=int, default=0, help="default: the first free from 8888 on")
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
     lab.set_defaults(run=_lab)
+
+
+def _add_layers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from container_magics import clilayers
+
+    layers = _add(commands, "layers", "say what makes an image big, and hold it against rules")
+    clilayers.add_flags(layers)
+    layers.set_defaults(run=lambda arguments: clilayers.layers(arguments, say))
 
 
 def _start(_arguments: argparse.Namespace) -> int:

@@ -28,7 +28,8 @@ ARROWS = {
     "jupyter": {"errors", "core", "engine", "view", "session", "practice", "jupyter"},
     "smoke": {"errors", "core", "engine", "session", "practice"},
     "lab": {"errors", "core", "engine", "session", "practice", "smoke"},
-    "cli": {"errors", "core", "engine", "view", "session", "practice", "lab"},
+    "cli": {"errors", "core", "engine", "view", "session", "practice", "lab", "clilayers"},
+    "clilayers": {"errors", "core", "engine", "view", "session"},
     "referencewords": {"core", "engine", "session", "practice", "jupyter"},
     "reference": {"__init__", "errors", "core", "jupyter", "cli", "referencewords"},
     # The door of the house: it names what is inside, and opens it only when asked.

@@ -1,8 +1,20 @@
-"""The text after %layers, read."""
+"""The text after %layers, read; the command `container-magics layers` takes the same flags."""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
+from typing import Any
+
 from container_magics.core.argparser import FlagParser
+
+QUESTIONS = (
+    "owner", "find", "big", "wasted", "hidden", "tree", "diff", "show", "secrets", "packages",
+)  # fmt: skip
+"""The flags that ask something, in the order in which they are answered."""
+EPILOG = """RULES are compared with what was measured: efficiency, wasted_bytes,
+wasted_percent, dive_score; such as "efficiency>0.95, wasted_bytes<20MB". dive's own are
+taken too: "lowestEfficiency=0.95, highestWastedBytes=20MB, highestUserWastedPercent=0.1"."""
 
 
 def layers_parser() -> FlagParser:
@@ -11,19 +23,44 @@ def layers_parser() -> FlagParser:
         "%layers",
         description="The layers of an image, or of a container with its writable layer on top:\n"
         "the instruction that made each, its size, what it added, changed and hid.",
-        epilog="RULES are compared with what was measured: efficiency, wasted_bytes,\n"
-        'wasted_percent, dive_score; such as "efficiency>0.95, wasted_bytes<20MB".',
+        epilog=EPILOG,
     )
-    add = parser.add_argument
-    add("image", metavar="IMAGE", help="an image, or a container")
+    add_flags(parser.add_argument)
     parser.after["IMAGE"] = "IMAGE|CONTAINER"
-    add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
-    add(
-        "--helper",
-        action="store_true",
-        help="read the engine's own records of the layers through a container that is made for it, "
-        "never started, and removed at once: the engine's folder is bound into it, read-only",
+    parser.after["IMAGE2"] = "IMAGE|CONTAINER"
+    parser.add_argument(
+        "--debug", action="store_true", help="show the Python traceback of an error"
     )
-    add("--assert", dest="rules", metavar="RULES", help="an error unless all of them hold")
-    add("--debug", action="store_true", help="show the Python traceback of an error")
     return parser
+
+
+def add_flags(add: Callable[..., Any]) -> None:
+    """Add the images and every question with ``add``, an ``add_argument``."""
+    add("image", metavar="IMAGE", help="an image, or a container")
+    add("other", metavar="IMAGE2", nargs="?", help="another one: the same as --diff IMAGE2")
+    add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
+    add("--find", metavar="GLOB", help="every path in any layer that fits, seen or hidden; a glob "
+        "without / fits names in any folder")  # fmt: skip
+    add("--big", metavar="N", type=_count, help="the N largest files of all layers")
+    add("--wasted", action="store_true", help="paths whose bytes are shipped and hidden")
+    add("--hidden", action="store_true", help="all hidden bytes: whose, who hides them, and how")
+    add("--tree", metavar="STEP", nargs="?", type=_count, const=0, help="the files after layer "
+        "STEP, or in the end, with what that layer added, changed and hid")  # fmt: skip
+    add("--diff", metavar="IMAGE2", help="what differs in another image, path by path")
+    add("--content", action="store_true", help="with --diff: compare the bytes of files too")
+    add("--show", metavar="PATH", help="print a file, also one that a later layer hides")
+    add("--layer", metavar="N", type=_count, help="with --show: as layer N has it")
+    add(
+        "--secrets", action="store_true", help="keys and tokens left in any layer; not their values"
+    )
+    add("--packages", action="store_true", help="packages of dpkg, apk and pip by layer")
+    add("--helper", action="store_true", help="read the engine's own records of the layers through "
+        "a container that is made for it, never started, and removed at once: the engine's folder "
+        "is bound into it, read-only")  # fmt: skip
+    add("--assert", dest="rules", metavar="RULES", help="an error unless all of them hold")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text[:10] or "0")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)

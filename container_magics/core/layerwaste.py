@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-import re
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from container_magics.core import units
+from container_magics.core.layers import MARKS
 from container_magics.core.layertree import LayerTree
 from container_magics.core.merge import Cause
-from container_magics.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +38,30 @@ def wastes(tree: LayerTree) -> tuple[Waste, ...]:
             owners[key].add(hidden.owner)
     found = [Waste(*key, counts[key], sizes[key], tuple(sorted(owners[key]))) for key in counts]
     return tuple(sorted(found, key=lambda waste: (-waste.size_bytes, waste.hider, waste.cause)))
+
+
+class PathWaste(NamedTuple):
+    """A path whose bytes are shipped and hidden: how many layers wrote it, and the bytes lost."""
+
+    path: bytes
+    times_written: int
+    size_bytes: int
+
+
+def wasted_paths(tree: LayerTree) -> tuple[PathWaste, ...]:
+    """Every path with hidden bytes, most bytes first. They add up to ``tree.hidden_bytes``."""
+    sizes: dict[bytes, int] = {}
+    for hidden in tree.hidden:
+        if hidden.size_bytes:
+            path = hidden.entry.path
+            sizes[path] = sizes.get(path, 0) + hidden.size_bytes
+    times = dict.fromkeys(sizes, 0)
+    for layer in tree.layers:
+        for entry in layer.entries:
+            if entry.path in times and entry.kind not in MARKS:
+                times[entry.path] += 1
+    ordered = sorted((-size, path) for path, size in sizes.items())
+    return tuple(PathWaste(path, times[path], -size) for size, path in ordered)
 
 
 class Dive(NamedTuple):
@@ -90,50 +110,3 @@ def dive(tree: LayerTree) -> Dive:
         wasted_bytes=wasted,
         user_wasted_percent=100 * wasted / user if user else 0.0,
     )
-
-
-_RULE = re.compile(r"\s*(\w+)\s*(>=|<=|==|>|<)\s*(\d[^,]*?)\s*")
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt,
-}  # fmt: skip
-METRICS: dict[str, Callable[[LayerTree], float]] = {
-    "efficiency": lambda tree: tree.efficiency,
-    "wasted_bytes": lambda tree: tree.hidden_bytes,
-    "wasted_percent": lambda tree: 100 * (1 - tree.efficiency),
-    "dive_score": lambda tree: dive(tree).score,
-}
-
-
-def check(tree: LayerTree, rules: str) -> tuple[bool, str]:
-    """Hold a tree against "efficiency>0.95", or several rules with commas between them.
-
-    Answers whether all hold, and a sentence for each. The names are those of ``METRICS``;
-    ``wasted_bytes`` takes sizes as 20MB. Raises UsageError for what cannot be read.
-    """
-    verdicts = [_verdict(tree, rule) for rule in rules.split(",")]
-    return all(holds for holds, _ in verdicts), " ".join(sentence for _, sentence in verdicts)
-
-
-def _verdict(tree: LayerTree, rule: str) -> tuple[bool, str]:
-    read = _RULE.fullmatch(rule)
-    if read is None or read[1] not in METRICS:
-        raise UsageError(
-            f"{rule.strip()!r} is not a rule.",
-            hint=f'Write "efficiency>0.95"; the names are {", ".join(METRICS)}.',
-        )
-    name, sign, limit_text = read.groups()
-    limit = _limit(name, limit_text)
-    value = METRICS[name](tree)
-    holds = _COMPARE[sign](value, limit)
-    told = units.size(int(value)) if name == "wasted_bytes" else f"{value:.4g}"
-    asked = f"{sign} {limit_text}"
-    return holds, f"{name} is {told}, {'as asked' if holds else 'but asked for was'} ({asked})."
-
-
-def _limit(name: str, text: str) -> float:
-    if name == "wasted_bytes":
-        return units.parse_size(text)
-    try:
-        return float(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a number.", hint=f"Write {name} as 0.95.") from error

@@ -20,6 +20,7 @@ COMMANDS = [
     ["base"],
     ["doctor"],
     ["lab"],
+    ["layers"],
 ]
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from container_magics.core.layerrules import check
 from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean, entry_of, shown
 from container_magics.core.layertree import LayerTree, merge
-from container_magics.core.layerwaste import check, dive, wastes
+from container_magics.core.layerwaste import dive, wastes
 from container_magics.core.tarheader import Member
 from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html

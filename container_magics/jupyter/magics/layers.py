@@ -15,8 +15,11 @@ from container_magics.jupyter.collecting import uncollected
 from container_magics.jupyter.magics.common import BenchMagics, told
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from container_magics.core.layertree import LayerTree
     from container_magics.engine.layersources import Sources
+    from container_magics.jupyter.listing import Listing
     from container_magics.jupyter.workbench import Workbench
     from container_magics.session.layers import LayersEvent
 
@@ -44,27 +47,59 @@ class LayersMagics(BenchMagics):
     @line_magic
     @told(layers_parser)
     @uncollected
-    def layers(self, line: str) -> None:
-        """Show an image's layers, who owns a path, or whether rules hold."""
-        from container_magics.core.layerwaste import check
+    def layers(self, line: str) -> Listing | None:
+        """Show an image's layers, answer questions about them, or say whether rules hold.
+
+        The answer to a single question is also a list of dicts, with ``.df``.
+        """
+        from container_magics.core.layerrules import check, check_spelling
+        from container_magics.core.layersflags import QUESTIONS
         from container_magics.jupyter.publish import show
         from container_magics.view.model import Note
         from container_magics.view.present import layers as present
 
         words = layers_parser().parse(line)
+        words.diff = words.diff or words.other
+        if words.rules:
+            check_spelling(words.rules)
         base_rows = self.base_rows(words.image)
         sources = self.bench.layer_sources(helper=words.helper)
         tree = self.read(words.image, base_rows, sources)
-        if words.owner:
-            show(present.owner(tree, words.owner, on_base=bool(base_rows)))
+        asked = [name for name in QUESTIONS if getattr(words, name) not in (None, False)]
+        answered = self.answer(words, tree, sources, base_rows) if asked else []
         if words.rules:
             holds, sentence = check(tree, words.rules)
             if not holds:
                 raise CheckFailed(f"{words.image}: {sentence}")
             show(Note(f"{words.image}: {sentence}", "ok"))
-        if not words.owner and not words.rules:
+        if not asked and not words.rules:
             stable = self.bench.stable
             show(present.layers(tree, words.image, stable=stable, on_base=bool(base_rows)))
+        if len(answered) == 1 and asked[0] not in ("show", "tree") and not words.rules:
+            return answered[0]
+        for one in answered:
+            show(one.view)
+        return None
+
+    def answer(
+        self, words: Namespace, tree: LayerTree, sources: Sources, base_rows: int
+    ) -> list[Listing]:
+        """Each question's rows with their view. The base image counts as one layer."""
+        from container_magics.jupyter.listing import Listing
+        from container_magics.session.layeranswers import answers
+        from container_magics.view.present.layeranswers import answer_view, tree_view
+
+        other = None
+        if words.diff:
+            other = self.read(words.diff, self.base_rows(words.diff), sources)
+        found = []
+        if words.tree is not None:
+            found.append(Listing([], tree_view(tree, words.tree)))
+        for one in answers(self.bench.engine, tree, words, other, sources):
+            view = answer_view(one.question, one.rows, tree, words, on_base=bool(base_rows))
+            facts = [] if one.question == "show" else one.rows
+            found.append(Listing(facts, view, one.kind))
+        return found
 
     def base_rows(self, image: str) -> int:
         """In stable mode how many rows of the history are the base image's; else 0."""

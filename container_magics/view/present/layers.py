@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from container_magics.core import units
 from container_magics.core.history import as_written
 from container_magics.core.layers import Entry, Layer, LayersReading, shown
+from container_magics.core.layersecrets import masked
 from container_magics.core.layertree import LayerTree, Ownership, Touch, above
 from container_magics.core.layerwaste import Waste, dive, wastes
 from container_magics.core.merge import Cause
@@ -97,10 +98,11 @@ def layers(
 
 
 def instruction(layer: Layer) -> str:
-    """A layer's line as a Dockerfile has it: without the builder's wrapping."""
+    """A layer's line as a Dockerfile has it: without the builder's wrapping, and with
+    no secret that it holds."""
     if layer.writable:
         return "the container's writable layer"
-    return as_written(layer.instruction)
+    return masked(as_written(layer.instruction))
 
 
 def owner(tree: LayerTree, path: str, *, on_base: bool = False) -> View:

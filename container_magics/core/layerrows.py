@@ -1,0 +1,202 @@
+"""The answers about layers as rows of plain data: for `.df`, for JSON, and for the views.
+
+Layers count from 1, as readers see them; paths begin with "/" and are escaped as ``shown``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from container_magics.core.layerdiff import Difference
+from container_magics.core.layerfind import Found
+from container_magics.core.layers import Entry, shown
+from container_magics.core.layersecrets import Secret
+from container_magics.core.layertree import Ownership
+from container_magics.core.layerwaste import PathWaste
+from container_magics.core.merge import Hidden
+from container_magics.core.packages import PackageChange
+
+
+@dataclass(frozen=True, slots=True)
+class TouchRow:
+    """What a layer did at a path."""
+
+    layer: int
+    did: str
+    kind: str
+    size_bytes: int | None
+    mode: str
+    uid: int | None
+    gid: int | None
+    wins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """An entry of a layer; ``hidden_by`` is the layer that hides it, None for none."""
+
+    path: str
+    layer: int
+    kind: str
+    size_bytes: int
+    mode: str
+    uid: int
+    gid: int
+    state: str
+    hidden_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WasteRow:
+    """A path, how many layers wrote it, and its bytes that nobody sees."""
+
+    path: str
+    times_written: int
+    wasted_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenRow:
+    """Bytes of a layer that ``hidden_by`` hides, by its entry at the path ``by``."""
+
+    path: str
+    hidden_bytes: int
+    layer: int
+    hidden_by: int
+    cause: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """What differs at a path; the rest is None where the path is not there."""
+
+    path: str
+    change: str
+    what: str
+    kind_before: str | None
+    kind_after: str | None
+    size_before: int | None
+    size_after: int | None
+    mode_before: str | None
+    mode_after: str | None
+    owner_before: str | None
+    owner_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A secret's place; ``path`` is "" and ``line`` None for one in the history."""
+
+    layer: int
+    path: str
+    line: int | None
+    secret: str
+    length: int
+    hidden_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow:
+    """What a layer did to a package."""
+
+    layer: int
+    manager: str
+    package: str
+    change: str
+    before: str
+    version: str
+
+
+def touch_rows(found: Ownership) -> list[TouchRow]:
+    """Every layer that touched the path, oldest first."""
+    rows = []
+    for touch in found.touches:
+        entry, wins = touch.entry, touch.layer == found.winner
+        if entry is None:
+            rows.append(TouchRow(touch.layer + 1, touch.action, "", None, "", None, None, wins))
+        else:
+            facts = (entry.kind, entry.size_bytes, _mode(entry), entry.uid, entry.gid)
+            rows.append(TouchRow(touch.layer + 1, touch.action, *facts, wins))
+    return rows
+
+
+def file_rows(found: Iterable[Found]) -> list[FileRow]:
+    """In the order given."""
+    return [
+        FileRow(
+            _path(one.entry.path), one.layer + 1, one.entry.kind, one.entry.size_bytes,
+            _mode(one.entry), one.entry.uid, one.entry.gid, one.state, _number(one.hider),
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def waste_rows(found: Iterable[PathWaste]) -> list[WasteRow]:
+    """In the order given."""
+    return [WasteRow(_path(one.path), one.times_written, one.size_bytes) for one in found]
+
+
+def hidden_rows(found: Iterable[Hidden]) -> list[HiddenRow]:
+    """Those with bytes, most first; they add up to all that is wasted."""
+    kept = sorted((h for h in found if h.size_bytes), key=lambda h: (-h.size_bytes, h.entry.path))
+    return [
+        HiddenRow(_path(h.entry.path), h.size_bytes, h.owner + 1, h.hider + 1, h.cause, _path(h.by))
+        for h in kept
+    ]
+
+
+def diff_rows(found: Iterable[Difference]) -> list[DiffRow]:
+    """In the order given."""
+    return [
+        DiffRow(
+            _path(one.path),
+            one.fate,
+            ", ".join(one.what),
+            kind_before=one.before.kind if one.before else None,
+            kind_after=one.after.kind if one.after else None,
+            size_before=one.before.size_bytes if one.before else None,
+            size_after=one.after.size_bytes if one.after else None,
+            mode_before=_mode(one.before) if one.before else None,
+            mode_after=_mode(one.after) if one.after else None,
+            owner_before=_owner(one.before) if one.before else None,
+            owner_after=_owner(one.after) if one.after else None,
+        )
+        for one in found
+    ]
+
+
+def secret_rows(found: Iterable[Secret]) -> list[SecretRow]:
+    """In the order given."""
+    return [
+        SecretRow(
+            one.layer + 1, _path(one.path) if one.line else "", one.line or None, one.rule,
+            one.length, _number(one.hidden_by),
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def package_rows(found: Iterable[PackageChange]) -> list[PackageRow]:
+    """In the order given."""
+    return [
+        PackageRow(one.layer + 1, one.manager, one.name, one.act, one.before, one.version)
+        for one in found
+    ]
+
+
+def _path(path: bytes) -> str:
+    return "/" + shown(path)
+
+
+def _mode(entry: Entry) -> str:
+    return f"{entry.mode:04o}"
+
+
+def _number(layer: int | None) -> int | None:
+    return None if layer is None else layer + 1
+
+
+def _owner(entry: Entry) -> str:
+    return f"{entry.uid}:{entry.gid}"
