@@ -82,10 +82,9 @@ def _layers(words: argparse.Namespace, say: Callable[[str], None]) -> int:
 def _read(engine: Engine, image: str, sources: Sources) -> LayerTree:
     from container_magics.session.layers import LayersRead, explore
 
-    for event in explore(engine, image, sources=sources):
-        if isinstance(event, LayersRead):
-            return event.tree
-    raise AssertionError("explore() ends with LayersRead")  # pragma: no cover
+    *_, last = explore(engine, image, sources=sources)
+    assert isinstance(last, LayersRead)  # noqa: S101 - what explore() ends with
+    return last.tree
 
 
 def _draw(

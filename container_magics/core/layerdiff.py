@@ -77,11 +77,12 @@ def _pairs(
         second, right = after[path]
         if ids[0][first] and ids[0][first] == ids[1][second]:
             continue
-        if left.kind == "hardlink" or right.kind == "hardlink":
-            behind = links[0].file(first, left)[1], links[1].file(second, right)[1]
-            yield _Pair(*behind, (first, path), (second, path))
-        else:
-            yield _Pair(left, right, (first, path), (second, path))
+        yield _Pair(
+            left if left.kind != "hardlink" else links[0].file(first, left)[1],
+            right if right.kind != "hardlink" else links[1].file(second, right)[1],
+            (first, path),
+            (second, path),
+        )
 
 
 def _what(pair: _Pair, unlike: bool) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -41,15 +40,15 @@ def add_flags(add: Callable[..., Any]) -> None:
     add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
     add("--find", metavar="GLOB", help="every path in any layer that fits, seen or hidden; a glob "
         "without / fits names in any folder")  # fmt: skip
-    add("--big", metavar="N", type=_count, help="the N largest files of all layers")
+    add("--big", metavar="N", type=number, help="the N largest files of all layers")
     add("--wasted", action="store_true", help="paths whose bytes are shipped and hidden")
     add("--hidden", action="store_true", help="all hidden bytes: whose, who hides them, and how")
-    add("--tree", metavar="STEP", nargs="?", type=_count, const=0, help="the files after layer "
+    add("--tree", metavar="STEP", nargs="?", type=number, const=0, help="the files after layer "
         "STEP, or in the end, with what that layer added, changed and hid")  # fmt: skip
     add("--diff", metavar="IMAGE2", help="what differs in another image, path by path")
     add("--content", action="store_true", help="with --diff: compare the bytes of files too")
     add("--show", metavar="PATH", help="print a file, also one that a later layer hides")
-    add("--layer", metavar="N", type=_count, help="with --show: as layer N has it")
+    add("--layer", metavar="N", type=number, help="with --show: as layer N has it")
     add(
         "--secrets", action="store_true", help="keys and tokens left in any layer; not their values"
     )
@@ -60,7 +59,9 @@ def add_flags(add: Callable[..., Any]) -> None:
     add("--assert", dest="rules", metavar="RULES", help="an error unless all of them hold")
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text[:10] or "0")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
+def number(text: str) -> int:
+    """A number from 1 on; argparse names this function where it is none."""
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not found:
+        raise ValueError(text)
+    return found
