@@ -330,3 +330,34 @@ def test_a_sparse_file_which_the_engine_can_load_but_not_save(
         ]
         assert "all layers in one" in flat.layers[0].instruction
         assert not cache.folder.exists(), "what is not a layer is not kept as one"
+
+
+def test_podman_is_asked_for_its_archive_once(
+    podman: Engine, base: str, cache: LayerCache, nothing_left: object
+) -> None:
+    first, second = (image_of(podman, base, Sources(cache, helper=True)) for _ in range(2))
+    assert ways(first) == [(SAVE, len(first.layers))]
+    assert ways(second) == [(CACHE, len(first.layers))]
+    assert second == first
+    assert any(entry.path == b"etc/passwd" for entry in first.layers[0].entries)
+
+
+def test_a_newer_docker_keeps_the_same_records(newer: Engine, base: str, cache: LayerCache) -> None:
+    records, save = (image_of(newer, base, each) for each in (Sources(), BY_SAVE))
+    helper = image_of(newer, base, BY_HELPER)
+    assert [ways(each) for each in (records, helper, save)] == [
+        [(way, len(save.layers))] for way in (RECORDS, HELPER, SAVE)
+    ]
+    assert records.layers[0].entries == helper.layers[0].entries
+    assert without_crcs(records).layers[0].entries == save.layers[0].entries
+
+
+def test_containerds_store_is_asked_for_its_archive_once(
+    newer_containerd: Engine, base: str, cache: LayerCache
+) -> None:
+    first, second = (
+        image_of(newer_containerd, base, Sources(cache, helper=True)) for _ in range(2)
+    )
+    assert ways(first) == [(SAVE, len(first.layers))]
+    assert ways(second) == [(CACHE, len(first.layers))]
+    assert second == first

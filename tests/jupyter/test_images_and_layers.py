@@ -162,6 +162,25 @@ def test_layers_that_cannot_be_read_leave_no_meter(
     assert [display["text/plain"] for display in seen.displays] == [""]
 
 
+def test_the_view_says_how_the_layers_were_read(
+    new_notebook: Callable[..., Notebook], built: str, tmp_path: Path
+) -> None:
+    def opened(folder: str) -> Notebook:
+        where = str(tmp_path / folder)
+        found = new_notebook(CONTAINER_MAGICS_STABLE="0", CONTAINER_MAGICS_CACHE=where)
+        found.run("%config Workbench.layers_records = False")
+        return found
+
+    one, two, three = opened("one"), opened("one"), opened("two")
+    assert "from docker save (" in one.run(f"%layers {built}").text
+    assert "from this kernel's memory (" in one.run(f"%layers {built}").text
+    assert "from cache (" in two.run(f"%layers {built}").text
+    assert "from a helper container (" in three.run(f"%layers {built} --helper").text
+    stable = new_notebook(CONTAINER_MAGICS_STABLE="1").run(f"%layers {built}").text
+    assert "can be seen" in stable
+    assert " from " not in stable.split("can be seen")[1].split("\n")[0]
+
+
 def test_lists_are_lists_and_data_frames(notebook: Notebook, built: str) -> None:
     notebook.run("found = get_ipython().run_line_magic('images', 'cm-test/cells')")
     seen = notebook.run("print(found[0]['tags'], found[0]['size_bytes'] > 1000)")
