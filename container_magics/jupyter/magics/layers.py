@@ -53,7 +53,8 @@ class LayersMagics(BenchMagics):
             check_spelling(words.rules)
         base_rows = self.base_rows(words.image)
         tree = self.read(words.image, base_rows)
-        asked = [name for name in QUESTIONS if getattr(words, name) not in (None, False)]
+        given = {name: getattr(words, name) for name in QUESTIONS}
+        asked = [name for name, value in given.items() if value is not None and value is not False]
         answered = self.answer(words, tree, base_rows) if asked else []
         if words.rules:
             holds, sentence = check(tree, words.rules)
