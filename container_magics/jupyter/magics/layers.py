@@ -52,7 +52,9 @@ class LayersMagics(BenchMagics):
         if words.rules:
             check_spelling(words.rules)
         base_rows = self.base_rows(words.image)
-        tree = self.read(words.image, base_rows)
+        # Files of the base image are read by its own layers, which one row for all cannot name.
+        files_asked = words.packages or words.secrets or words.show or words.diff
+        tree = self.read(words.image, 0 if files_asked else base_rows)
         given = {name: getattr(words, name) for name in QUESTIONS}
         asked = [name for name, value in given.items() if value is not None and value is not False]
         answered = self.answer(words, tree, base_rows) if asked else []
@@ -71,18 +73,22 @@ class LayersMagics(BenchMagics):
         return None
 
     def answer(self, words: Namespace, tree: LayerTree, base_rows: int) -> list[Listing]:
-        """Each question's rows with their view. The base image counts as one layer."""
+        """Each question's rows with their view. In stable mode the packages of the base image,
+        which are its first ``base_rows`` layers, are left out."""
         from container_magics.jupyter.listing import Listing
         from container_magics.session.layeranswers import answers
         from container_magics.view.present.layeranswers import answer_view, tree_view
 
-        other = self.read(words.diff, self.base_rows(words.diff)) if words.diff else None
+        other = self.read(words.diff, 0) if words.diff else None
         found = []
         if words.tree is not None:
             found.append(Listing([], tree_view(tree, words.tree)))
         for one in answers(self.bench.engine, tree, words, other):
-            view = answer_view(one.question, one.rows, tree, words, on_base=bool(base_rows))
-            facts = [] if one.question == "show" else one.rows
+            rows = one.rows
+            if one.question == "packages":  # the base image's are those of the day
+                rows = [row for row in rows if row.layer > base_rows]
+            view = answer_view(one.question, rows, tree, words, on_base=bool(base_rows))
+            facts = [] if one.question == "show" else rows
             found.append(Listing(facts, view, one.kind))
         return found
 
