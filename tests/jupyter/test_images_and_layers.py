@@ -179,6 +179,8 @@ def test_stable_mode_says_the_same_twice_and_updates_nothing(
             cells = (
                 CELL.replace(TAG, tag),
                 f"%layers {tag}",
+                f"%layers {tag} --packages",
+                f"%layers {tag} --wasted",
                 f"%image history {tag}",
                 f"%image inspect {tag}",
                 f"%images {tag}",
