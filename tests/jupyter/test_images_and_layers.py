@@ -105,11 +105,11 @@ def test_a_container_s_writable_layer_is_on_top(notebook: Notebook, built: str) 
 def test_questions_about_layers_are_lists_and_data_frames(notebook: Notebook, built: str) -> None:
     found = notebook.run(f"found = %layers {built} --find /big\nprint(len(found.df), found[0])")
     assert not found.error, found.told
-    assert "2 {'path': '/big'" in found.text
-    assert "'size_bytes': 3000000" in found.text
-    assert "'state': 'hidden'" in found.text
+    assert "2 {'path': '/big'" in found.stdout
+    assert "'size_bytes': 3000000" in found.stdout
+    assert "'state': 'hidden'" in found.stdout
     for question, told in (
-        ("--wasted", "lowestEfficiency"), ("--hidden", "whiteout"), ("--big 3", "/big"),
+        ("--wasted", "lowestEfficiency"), ("--hidden", "whiteout"), ("--big 30", "/big "),
         ("--tree", "hidden, still shipped"), (f"{BASE} --content", "/greeting"),
         ("--show /greeting", "hello"), ("--secrets", "secret"), ("--packages", "dpkg"),
     ):  # fmt: skip
@@ -117,7 +117,7 @@ def test_questions_about_layers_are_lists_and_data_frames(notebook: Notebook, bu
         assert not seen.error, (question, seen.told)
         assert told in seen.text, (question, seen.text)
     nothing = notebook.run(f"n = %layers {built} --find none\nprint(list(n.df))")
-    assert "'hidden_by'" in nothing.text
+    assert "'hidden_by'" in nothing.stdout
 
 
 def test_rules_are_checked(notebook: Notebook, built: str) -> None:
@@ -201,6 +201,8 @@ def test_stable_mode_says_the_same_twice_and_updates_nothing(
             cells = (
                 CELL.replace(TAG, tag),
                 f"%layers {tag}",
+                f"%layers {tag} --packages",
+                f"%layers {tag} --wasted",
                 f"%image history {tag}",
                 f"%image inspect {tag}",
                 f"%images {tag}",

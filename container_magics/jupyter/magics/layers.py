@@ -64,8 +64,11 @@ class LayersMagics(BenchMagics):
             check_spelling(words.rules)
         base_rows = self.base_rows(words.image)
         sources = self.bench.layer_sources(helper=words.helper)
-        tree = self.read(words.image, base_rows, sources)
-        asked = [name for name in QUESTIONS if getattr(words, name) not in (None, False)]
+        # Files of the base image are read by its own layers, which one row for all cannot name.
+        files_asked = words.packages or words.secrets or words.show or words.diff
+        tree = self.read(words.image, 0 if files_asked else base_rows, sources)
+        given = {name: getattr(words, name) for name in QUESTIONS}
+        asked = [name for name, value in given.items() if value is not None and value is not False]
         answered = self.answer(words, tree, sources, base_rows) if asked else []
         if words.rules:
             holds, sentence = check(tree, words.rules)
@@ -84,20 +87,22 @@ class LayersMagics(BenchMagics):
     def answer(
         self, words: Namespace, tree: LayerTree, sources: Sources, base_rows: int
     ) -> list[Listing]:
-        """Each question's rows with their view. The base image counts as one layer."""
+        """Each question's rows with their view. In stable mode the packages of the base image,
+        which are its first ``base_rows`` layers, are left out."""
         from container_magics.jupyter.listing import Listing
         from container_magics.session.layeranswers import answers
         from container_magics.view.present.layeranswers import answer_view, tree_view
 
-        other = None
-        if words.diff:
-            other = self.read(words.diff, self.base_rows(words.diff), sources)
+        other = self.read(words.diff, 0, sources) if words.diff else None
         found = []
         if words.tree is not None:
             found.append(Listing([], tree_view(tree, words.tree)))
         for one in answers(self.bench.engine, tree, words, other, sources):
-            view = answer_view(one.question, one.rows, tree, words, on_base=bool(base_rows))
-            facts = [] if one.question == "show" else one.rows
+            rows = one.rows
+            if one.question == "packages":  # the base image's are those of the day
+                rows = [row for row in rows if row.layer > base_rows]
+            view = answer_view(one.question, rows, tree, words, on_base=bool(base_rows))
+            facts = [] if one.question == "show" else rows
             found.append(Listing(facts, view, one.kind))
         return found
 
