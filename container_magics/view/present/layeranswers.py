@@ -33,16 +33,20 @@ _RIGHT = {"layer", "size", "times", "wasted", "hidden", "line", "length"}
 def answer_view(
     question: str, rows: Sequence[Any], tree: LayerTree, words: Namespace, *, on_base: bool = False
 ) -> View:
-    """The view of the rows of one question of ``words`` (of layersflags)."""
+    """The view of the rows of one question of ``words`` (of layersflags).
+
+    With ``on_base`` what counts the bytes of the course's base image, which the packages of the
+    day decide, is left out.
+    """
     if question == "owner":
         return owner(tree, words.owner, on_base=on_base)
     if question in ("find", "big"):
         found = f"{units.count(len(rows), 'entry', 'entries')} for {words.find}"
         return files(rows, found if question == "find" else "The largest files of all layers")
     if question == "wasted":
-        return wasted(rows, tree)
+        return wasted(rows, tree, on_base=on_base)
     if question == "hidden":
-        return hidden(rows, tree)
+        return hidden(rows, tree, on_base=on_base)
     if question == "diff":
         return diff(rows, words.image, words.diff, content=words.content)
     if question == "secrets":
@@ -82,11 +86,12 @@ def files(rows: Sequence[FileRow], caption: str) -> View:
     )  # fmt: skip
 
 
-def wasted(rows: Sequence[WasteRow], tree: LayerTree) -> View:
+def wasted(rows: Sequence[WasteRow], tree: LayerTree, *, on_base: bool = False) -> View:
     """Paths with hidden bytes, and dive's numbers under them."""
     caption = f"{units.size(tree.hidden_bytes)} wasted, at {units.count(len(rows), 'path')}"
     cells = [(row.path, str(row.times_written), units.size(row.wasted_bytes)) for row in rows]
-    return Group((_table(("path", "times", "wasted"), cells, caption), dive_note(tree)))
+    table = _table(("path", "times", "wasted"), cells, caption)
+    return table if on_base else Group((table, dive_note(tree)))
 
 
 def dive_note(tree: LayerTree) -> Note:
@@ -102,7 +107,7 @@ def dive_note(tree: LayerTree) -> Note:
     )
 
 
-def hidden(rows: Sequence[HiddenRow], tree: LayerTree) -> View:
+def hidden(rows: Sequence[HiddenRow], tree: LayerTree, *, on_base: bool = False) -> View:
     """What every hidden byte is, whose, and who hides it."""
     cells = [
         (
@@ -113,7 +118,9 @@ def hidden(rows: Sequence[HiddenRow], tree: LayerTree) -> View:
         for row in rows
     ]  # fmt: skip
     all_bytes, seen = units.size(tree.total_bytes), units.size(tree.visible_bytes)
-    caption = f"{units.size(tree.hidden_bytes)} hidden: {all_bytes} in all, {seen} can be seen"
+    caption = f"{units.size(tree.hidden_bytes)} hidden"
+    if not on_base:
+        caption += f": {all_bytes} in all, {seen} can be seen"
     return _table(("path", "hidden", "layer", "hidden by"), cells, caption)
 
 
