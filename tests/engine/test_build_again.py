@@ -68,8 +68,8 @@ def remarks(state: BuildState, *, stable: bool = False) -> dict[str, str]:
 
 
 @pytest.fixture
-def bench(docker_builder: Engine, base: str, tmp_path: Path) -> Iterator[Again]:
-    made = Again(docker_builder, base)
+def bench(builder: Engine, base: str, tmp_path: Path) -> Iterator[Again]:
+    made = Again(builder, base)
     made.records = BuildRecords(tmp_path / "records")
     yield made
     made.remove()
@@ -173,8 +173,10 @@ def test_an_emptied_cache_is_the_reason_where_nothing_changed(bench: Again):
     forget(bench)
     result = bench.run(spec)
     gone = "runs again: nothing changed; the engine's cache no longer had it"
+    # Podman's cache has a place for the LABEL before it, too, of which no reason is told
+    first = "runs again: line 2 ran again" if bench.podman else gone
     assert bench.why(result) == {
-        f"RUN echo {bench.nonce}": gone,
+        f"RUN echo {bench.nonce}": first,
         f"RUN echo again {bench.nonce}": "runs again: line 3 ran again",
     }
     assert bench.why(result, stable=True) == {}

@@ -15,9 +15,8 @@ from container_magics.view.present.build import build as present
 
 
 @pytest.fixture
-def bench(docker_builder: Engine, base: str) -> Iterator[Bench]:
-    """On each Docker: Podman builds one instruction after another, and its history has no sizes
-    of single layers."""
+def parallel(docker_builder: Engine, base: str) -> Iterator[Bench]:
+    """On each Docker: Podman builds one stage after another."""
     made = Bench(docker_builder, base)
     yield made
     made.remove()
@@ -34,11 +33,15 @@ def test_every_layer_is_tied_to_the_instruction_that_made_it(bench: Bench, versi
     assert sum(one.count for one in built.layers) == len(bench.image()["RootFS"]["Layers"])
     if bench.engine.facts().containerd_store:  # which counts layers in blocks of the disk
         return
-    assert sum(one.size_bytes for one in built.layers) == built.size_bytes
+    # Podman counts the image's documents, too
+    documents = built.size_bytes - sum(one.size_bytes for one in built.layers)
+    assert 0 < documents < 50_000 if bench.podman else documents == 0
     told = [
         (one.instruction.lines[0], one.size_bytes) for one in built.layers[1:] if one.instruction
     ]
-    if version == BUILDKIT:
+    if bench.podman:  # which counts the layers' archives, headers and all
+        assert told == [(5, 8192), (7, 3072), (8, 3072)]
+    elif version == BUILDKIT:
         assert told == [(5, 5000), (6, 0), (7, 5), (8, 0)]
     else:
         assert (5, 5000) in told
@@ -60,14 +63,14 @@ def test_layers_reach_through_the_stages_that_the_image_is_built_on(bench: Bench
     ]  # fmt: skip
 
 
-def test_parallel_stages_lie_side_by_side_and_the_slow_one_is_critical(bench: Bench):
+def test_parallel_stages_lie_side_by_side_and_the_slow_one_is_critical(parallel: Bench):
     text = (
-        f"FROM {bench.base} AS slow\nRUN echo {bench.nonce} > /1; sleep 2\n"
-        f"FROM {bench.base} AS quick\nRUN echo {bench.nonce} > /2; sleep 0.5\n"
-        f"FROM {bench.base}\nLABEL cm-test-build={bench.nonce}\n"
+        f"FROM {parallel.base} AS slow\nRUN echo {parallel.nonce} > /1; sleep 2\n"
+        f"FROM {parallel.base} AS quick\nRUN echo {parallel.nonce} > /2; sleep 0.5\n"
+        f"FROM {parallel.base}\nLABEL cm-test-build={parallel.nonce}\n"
         "COPY --from=quick /2 /2\nCOPY --from=slow /1 /1\nRUN cat /1 /2; sleep 0.5\n"
     )
-    result = bench.run(BuildSpec(text, bench.tag))
+    result = parallel.run(BuildSpec(text, parallel.tag))
     view = present(result.state, stable=False)
     steps = {
         f"{step.group} {step.name.split()[0]} {step.name.split()[1]}": step
@@ -84,6 +87,6 @@ def test_parallel_stages_lie_side_by_side_and_the_slow_one_is_critical(bench: Be
     assert steps["stage-2 COPY --from=slow"].remarks == ("after line 2 of slow",)
     chain = buildgraph.critical_path(result.state.records)
     assert 2.5 < chain.seconds <= (result.state.total_s or 0)
-    again = bench.run(BuildSpec(text, bench.tag))
+    again = parallel.run(BuildSpec(text, parallel.tag))
     assert buildgraph.critical_path(again.state.records).seconds < 0.5
     assert present(again.state, stable=True) == present(result.state, stable=True)
