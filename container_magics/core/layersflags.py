@@ -15,7 +15,9 @@ def layers_parser() -> FlagParser:
         'wasted_percent, dive_score; such as "efficiency>0.95, wasted_bytes<20MB".',
     )
     add = parser.add_argument
-    add("image", metavar="IMAGE", help="an image, or a container")
+    add("image", metavar="IMAGE", help="an image, or a container; or an image in a file: a "
+        "path that begins with / or ./, docker-archive:FILE, oci-archive:FILE, oci:FOLDER, each "
+        "with :NAME where it has several")  # fmt: skip
     parser.after["IMAGE"] = "IMAGE|CONTAINER"
     add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
     add(
