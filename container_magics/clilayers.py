@@ -49,20 +49,22 @@ def _layers(words: argparse.Namespace, say: Callable[[str], None]) -> int:
     from container_magics.engine.layercache import user_cache
     from container_magics.engine.layersources import Sources
     from container_magics.session.layeranswers import answers
+    from container_magics.session.layers import engine_for
 
     words.diff = words.diff or words.other
     if words.rules:
         check_spelling(words.rules)
     if words.json and words.tree is not None:
         raise UsageError("--tree is drawn, and has no JSON.", hint='Ask `--find "**"` instead.')
-    engine = connect()
+    engine = engine_for([words.image, *([words.diff] if words.diff else [])], connect)
     sources = Sources(user_cache(os.environ), helper=words.helper)
     try:
         tree = _read(engine, words.image, sources)
         other = _read(engine, words.diff, sources) if words.diff else None
         found = list(answers(engine, tree, words, other, sources))
     finally:
-        engine.close()
+        if engine is not None:
+            engine.close()
     judged = verdicts(tree, words.rules) if words.rules else ()
     if words.json:
         from container_magics.core.layersjson import document
@@ -79,7 +81,7 @@ def _layers(words: argparse.Namespace, say: Callable[[str], None]) -> int:
     return 0
 
 
-def _read(engine: Engine, image: str, sources: Sources) -> LayerTree:
+def _read(engine: Engine | None, image: str, sources: Sources) -> LayerTree:
     from container_magics.session.layers import LayersRead, explore
 
     *_, last = explore(engine, image, sources=sources)

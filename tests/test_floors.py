@@ -42,6 +42,8 @@ ONLY_IN = {
     "requests": {"engine"},
     "urllib3": {"engine"},
     "asyncssh": {"engine"},
+    "backports": {"core"},
+    "compression": {"core"},  # Python's own from 3.14 on
     "h2": {"engine"},
     "psutil": {"engine"},
     "msgspec": {"core"},
@@ -76,6 +78,7 @@ PURE_BUT = {
     "view/typescript.py": {"inspect", "sys"},
     "core/composefile.py": {"yaml"},
     "core/layerindex.py": {"msgspec"},
+    "core/layerunpack.py": {"backports", "compression"},
     "core/tarsplit.py": {"msgspec"},
 }
 

@@ -1,36 +1,74 @@
 """An image archive, fed with chunks in one pass: its layers, in whatever form it comes.
 
-Forms: `docker save` up to Engine 24 (Docker image spec 1.2, "Combined Image JSON + Filesystem
-Changeset Format": `ID/layer.tar`, `manifest.json`), and from 25 on (OCI image layout: blobs by
-digest, with `manifest.json` beside `index.json`). Layers may be plain or gzip.
+Which forms there are is said in `core/imagemanifest.py`. Layers may be plain, gzip or zstd.
 """
 
 from __future__ import annotations
 
 import json
 import posixpath
-import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from container_magics.core.imagemanifest import (
+    MAX_DOCUMENT_BYTES,
+    ImageParts,
+    chosen,
+    diff_ids,
+    digest_in,
+)
 from container_magics.core.knownlayers import KnownLayers
+from container_magics.core.layerblob import LayerBlob, check_digest
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, stack
 from container_magics.core.tarfields import verify
 from container_magics.core.tarheader import BLOCK, MAX_MEMBERS, Collected, Member, Sink, TarScanner
 from container_magics.core.terminal import plain
 from container_magics.errors import BadArchive
 
-GZIP = b"\x1f\x8b"
-ZSTD = b"\x28\xb5\x2f\xfd"
-MAX_DOCUMENT_BYTES = 64 << 20
-_PIECE_BYTES = 1 << 20
+_LONGEST_CHAIN = 8  # of links
+
+
+def name_in(member: Member) -> str:
+    """A member's name as manifests write it."""
+    return posixpath.normpath(member.name.decode("utf-8", "backslashreplace").lstrip("/"))
+
+
+def target_of(member: Member) -> str | None:
+    """What a link leads to, as a name in the archive; None for what is no link."""
+    if member.type not in (b"1", b"2"):
+        return None
+    target = member.link.decode("utf-8", "backslashreplace")
+    folder = posixpath.dirname(name_in(member)) if member.type == b"2" else ""
+    return posixpath.normpath(posixpath.join(folder, target))
+
+
+def followed(links: Mapping[str, str], name: str) -> str:
+    """Where a chain of links ends; somewhere in it when it is long or a ring."""
+    for _ in range(_LONGEST_CHAIN):
+        if name not in links:
+            break
+        name = links[name]
+    return name
+
+
+def read_document(name: str, body: bytes, *, check: bool) -> Any:
+    """The JSON of a part of an archive. Raises BadArchive when it is none, or, with ``check``,
+    when it has not the digest that its name tells."""
+    if check and (digest := digest_in(name)):
+        check_digest(body, digest, "A manifest or a config")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadArchive(f"The archive's {plain(name)} is no JSON.") from error
 
 
 class ImageArchive:
     """A sink for the archive's bytes; ``image()`` after ``close()`` gives its layers.
 
     Layers are read as they pass, before it is known which of them the image has: an archive
-    names them at its end. Nothing but headers and small documents is held.
+    names them at its end. Nothing but headers and small documents is held. It is a Documents
+    (core/imagemanifest.py) once it is closed.
     """
 
     def __init__(
@@ -39,15 +77,19 @@ class ImageArchive:
         *,
         scanner: Callable[[int], EntryScanner] = EntryScanner,
         known: KnownLayers | None = None,
+        choice: str = "",
+        verify: bool = False,
     ) -> None:
         """``scanner`` makes what reads a layer, out of how many members it may have; the layers
-        in ``known`` are passed over, and have the entries that they have there."""
+        in ``known`` are passed over, and have the entries that they have there. ``choice`` names
+        one of several images. ``verify``: the digests of what the image needs are computed."""
         self._max_members = max_members
         self._new_scanner = scanner
         self._known = known or KnownLayers()
+        self._choice, self._verify = choice, verify
         self._passed: dict[str, str] = {}  # names of members, and the known layers that they are
-        self._documents: dict[str, Any] = {}
-        self._layers: dict[str, _Layer] = {}
+        self._documents: dict[str, bytes] = {}
+        self._layers: dict[str, LayerBlob] = {}
         self._links: dict[str, str] = {}
         self._scanner = TarScanner(self._member, max_members=max_members)
         self.feed = self._scanner.feed
@@ -59,39 +101,40 @@ class ImageArchive:
         return self._scanner.ended
 
     def image(self) -> ImageLayers:
-        """The layers of the only image. Raises BadArchive when parts of it are missing, and when
-        the archive has several images."""
-        config_name, config, names = self._named()
+        """The layers of the image. Raises BadArchive when parts of it are missing or wrong, and
+        when the archive has several images and none was chosen."""
+        parts, config, names = self._named()
         entries = {diff_id: self._entries(diff_id, name) for diff_id, name in names.items()}
-        digests = {
-            diff_id: f"sha256:{posixpath.basename(name)}"
-            for diff_id, name in names.items()
-            if name.startswith("blobs/sha256/")
-        }
-        return ImageLayers(_digest_of(config_name), stack(config, entries, digests))
+        digests = {diff_id: digest_in(name) for diff_id, name in names.items()}
+        return ImageLayers(parts.image_id, stack(config, entries, digests))
 
     def scanned(self) -> dict[str, EntryScanner]:
         """The scanner that has read each layer, by diff ID. Raises as ``image`` does."""
-        return {diff_id: self._layer(name) for diff_id, name in self._named()[2].items()}
+        names = self._named()[2].items()
+        return {diff_id: self._scanned(diff_id, followed(self._links, n)) for diff_id, n in names}
 
-    def _named(self) -> tuple[str, Mapping[str, Any], dict[str, str]]:
-        """The config's name, the config, and the layers' names by diff ID."""
-        config_name, names = self._manifest()
-        config = self._document(config_name)
-        if not isinstance(config, Mapping):
-            raise BadArchive("The image's config cannot be read.")
-        rootfs = config.get("rootfs")
-        diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, Mapping) else None
-        if not isinstance(diff_ids, list) or len(diff_ids) != len(names):
-            raise BadArchive("The archive's manifest and its image name different layers.")
-        return config_name, config, dict(zip(map(str, diff_ids), names, strict=True))
+    def has(self, name: str) -> bool:
+        """Whether a part is there, or a link to one."""
+        name = followed(self._links, name)
+        return name in self._documents or name in self._layers or name in self._passed
+
+    def document(self, name: str) -> Any:
+        """As Documents has it."""
+        body = self._documents.get(followed(self._links, name))
+        if body is None:
+            raise BadArchive(f"The archive lacks {plain(name)}, or it is no JSON.")
+        return read_document(name, body, check=self._verify)
+
+    def _named(self) -> tuple[ImageParts, Mapping[str, Any], dict[str, str]]:
+        """The image, its config, and the layers' names by diff ID."""
+        parts = chosen(self, self._choice)
+        config = self.document(parts.config)
+        return parts, config, dict(zip(diff_ids(config, parts), parts.layers, strict=True))
 
     def _member(self, member: Member) -> Sink | None:
-        name = posixpath.normpath(member.name.decode("utf-8", "backslashreplace").lstrip("/"))
-        if member.type in (b"1", b"2"):
-            target = member.link.decode("utf-8", "backslashreplace")
-            folder = posixpath.dirname(name) if member.type == b"2" else ""
-            self._links[name] = posixpath.normpath(posixpath.join(folder, target))
+        name, target = name_in(member), target_of(member)
+        if target is not None:
+            self._links[name] = target
             return None
         if member.type in (b"0", b"\0") and member.size_bytes:
             diff_id = self._known.diff_id(name)
@@ -104,57 +147,29 @@ class ImageArchive:
         """Who reads a member, by its first block: a document, or a layer."""
         # A layer's first file may be called "[id].js": a tar is known by its checksum.
         if start.lstrip()[:1] in (b"{", b"[") and not _is_tar(start):
-            return Collected(lambda body: self._documented(name, body), MAX_DOCUMENT_BYTES)
+            held = sum(map(len, self._documents.values()))
+            return Collected(partial(self._documented, name), MAX_DOCUMENT_BYTES - held)
         read = sum(layer.members for layer in self._layers.values())
-        layer = _Layer(start, self._new_scanner(self._max_members - read))
+        scanner = self._new_scanner(self._max_members - read)
+        layer = LayerBlob(scanner, verify=self._verify)
         self._layers[name] = layer
         return layer
 
     def _documented(self, name: str, body: bytes) -> None:
         if self._known.wants(name):
             self._known.document(name, body)
-        try:
-            self._documents[name] = json.loads(body)
-        except (ValueError, RecursionError):
-            self._documents.pop(name, None)  # told when it is one that the image needs
-
-    def _manifest(self) -> tuple[str, list[str]]:
-        """The config's name, and the layers' names, oldest first."""
-        if "manifest.json" in self._documents:
-            return _saved(self._documents["manifest.json"])
-        if "index.json" in self._documents:
-            return self._indexed(self._documents["index.json"], depth=0)
-        raise BadArchive("The archive has neither a manifest.json nor an index.json.")
-
-    def _indexed(self, index: object, depth: int) -> tuple[str, list[str]]:
-        """The first image under an OCI index that is wholly here."""
-        listed = index.get("manifests") if isinstance(index, Mapping) else None
-        for item in listed if isinstance(listed, list) and depth < 4 else ():
-            found = self._documents.get(_blob(item))
-            if isinstance(found, Mapping) and "manifests" in found:
-                return self._indexed(found, depth + 1)
-            if isinstance(found, Mapping) and isinstance(found.get("layers"), list):
-                return _blob(found.get("config")), [_blob(layer) for layer in found["layers"]]
-        raise BadArchive("The archive's index names no image that is in it.")
-
-    def _document(self, name: str) -> Any:
-        if name not in self._documents:
-            raise BadArchive(f"The archive lacks {plain(name)}, or it is no JSON.")
-        return self._documents[name]
+        self._documents[name] = body
 
     def _entries(self, diff_id: str, name: str) -> tuple[Entry, ...]:
-        for _ in range(8):
-            if self._passed.get(name) == diff_id:
-                return self._known.entries[diff_id]
-            name = self._links.get(name, name)
-        return self._layer(name).entries()
+        name = followed(self._links, name)
+        if self._passed.get(name) == diff_id:
+            return self._known.entries[diff_id]
+        return self._scanned(diff_id, name).entries()
 
-    def _layer(self, name: str) -> EntryScanner:
-        for _ in range(8):
-            if name in self._layers:
-                return self._layers[name].scanned()
-            name = self._links.get(name, "")
-        raise BadArchive("The archive lacks a layer that its manifest names.")
+    def _scanned(self, diff_id: str, name: str) -> EntryScanner:
+        if name not in self._layers:
+            raise BadArchive("The archive lacks a layer that its manifest names.")
+        return self._layers[name].scanned(diff_id, digest_in(name))
 
 
 class _Sniffed:
@@ -184,70 +199,6 @@ class _Sniffed:
         return self._sink
 
 
-class _Layer:
-    """A blob that may be a layer. What is wrong with it is told only when the image needs it."""
-
-    def __init__(self, start: bytes, scanner: EntryScanner) -> None:
-        self._scanner = scanner
-        self._sink: Sink = _Gunzip(self._scanner) if start.startswith(GZIP) else self._scanner
-        self._wrong: BadArchive | None = None
-        if start.startswith(ZSTD):
-            self._wrong = BadArchive(
-                "The image's layers are packed with zstd, which is not read yet.",
-                hint="Layers that are plain or packed with gzip can be read.",
-            )
-
-    def feed(self, data: memoryview) -> None:
-        if self._wrong is None:
-            try:
-                self._sink.feed(data)
-            except BadArchive as error:
-                self._wrong = error
-
-    def close(self) -> None:
-        if self._wrong is None:
-            try:
-                self._sink.close()
-            except BadArchive as error:
-                self._wrong = error
-
-    @property
-    def members(self) -> int:
-        return self._scanner.members
-
-    def scanned(self) -> EntryScanner:
-        if self._wrong is not None:
-            raise self._wrong
-        return self._scanner
-
-
-class _Gunzip:
-    """A sink for gzip of any number of members (estargz has many); unpacks piece by piece."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._unpacker = zlib.decompressobj(wbits=31)
-
-    def feed(self, data: memoryview) -> None:
-        rest: bytes | memoryview = data
-        while rest:
-            if self._unpacker.eof:
-                self._unpacker = zlib.decompressobj(wbits=31)
-            try:
-                plain = self._unpacker.decompress(rest, _PIECE_BYTES)
-            except zlib.error as error:
-                raise BadArchive("A layer's gzip cannot be unpacked.") from error
-            self._sink.feed(memoryview(plain))
-            rest = (
-                self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
-            )
-
-    def close(self) -> None:
-        if not self._unpacker.eof:
-            raise BadArchive("A layer's gzip is cut short.")
-        self._sink.close()
-
-
 def _is_tar(start: bytes) -> bool:
     """Whether a member's first block is a tar header."""
     if len(start) < BLOCK:
@@ -257,26 +208,3 @@ def _is_tar(start: bytes) -> bool:
     except BadArchive:
         return False
     return True
-
-
-def _saved(manifest: object) -> tuple[str, list[str]]:
-    """Config and layers as `manifest.json` names them."""
-    if not (isinstance(manifest, list) and all(isinstance(item, Mapping) for item in manifest)):
-        raise BadArchive("The archive's manifest.json cannot be read.")
-    if len(manifest) != 1:
-        raise BadArchive(f"The archive has {len(manifest)} images; one is wanted.")
-    config, layers = manifest[0].get("Config"), manifest[0].get("Layers") or []
-    if not isinstance(config, str) or not all(isinstance(name, str) for name in layers):
-        raise BadArchive("The archive's manifest.json cannot be read.")
-    return posixpath.normpath(config), [posixpath.normpath(name) for name in layers]
-
-
-def _blob(descriptor: object) -> str:
-    """Where an OCI descriptor's blob is, "" when it does not say."""
-    digest = descriptor.get("digest") if isinstance(descriptor, Mapping) else None
-    return "blobs/" + digest.replace(":", "/", 1) if isinstance(digest, str) else ""
-
-
-def _digest_of(config_name: str) -> str:
-    """The image ID, which is the digest of its config, and the config's name."""
-    return "sha256:" + posixpath.basename(config_name).removesuffix(".json").removeprefix("sha256:")

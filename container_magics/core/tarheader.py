@@ -27,7 +27,6 @@ from container_magics.errors import BadArchive
 BLOCK = 512
 MAX_MEMBERS = 2_000_000
 MAX_EXTENDED_BYTES = 4 << 20
-
 _OWNERS_KEPT = 4096
 
 _ZERO = bytes(BLOCK)
@@ -145,6 +144,11 @@ class TarScanner:
                 position += BLOCK
             else:
                 position += self._hold(data[position : position + BLOCK - len(self._held)])
+
+    def skip(self) -> int:
+        """How many bytes nobody waits for: whoever can may leave them out of what is fed next."""
+        skipped, self._skip = self._skip, 0
+        return skipped
 
     def close(self) -> None:
         """The archive's bytes are over. Raises BadArchive when they stop inside a member."""

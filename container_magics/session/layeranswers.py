@@ -15,12 +15,10 @@ from container_magics.core.layersecrets import secrets
 from container_magics.core.layertree import LayerTree
 from container_magics.core.layerwaste import wasted_paths
 from container_magics.core.packages import package_changes
-from container_magics.engine import images
 from container_magics.engine.client import Engine
-from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import ENGINE_ALONE, Sources
 from container_magics.errors import NotFound, UsageError
-from container_magics.session.layers import image_of
+from container_magics.session import layers
 
 SHOWN_BYTES = 64 << 10
 
@@ -70,15 +68,14 @@ def _text(content: bytes) -> str:
 
 
 def contents(
-    engine: Engine, image: str, tree: LayerTree, sources: Sources = ENGINE_ALONE
+    engine: Engine | None, image: str, tree: LayerTree, sources: Sources = ENGINE_ALONE
 ) -> Contents:
-    """What reads the files of an image; those of a container's own layer are left out."""
-    name = image_of(engine, image)
-    return EngineContents(engine, str(images.inspect(engine, name)["Id"]), tree.layers, sources)
+    """What reads the files of the image of that name, whose layers the tree has."""
+    return layers.contents(engine, image, tree.image_id, tree.layers, sources)
 
 
 def answers(
-    engine: Engine,
+    engine: Engine | None,
     tree: LayerTree,
     words: Namespace,
     other: LayerTree | None = None,
@@ -86,6 +83,7 @@ def answers(
 ) -> Iterator[Answer]:
     """What ``words`` (of layersflags) ask, but for --tree, in their order.
 
+    ``engine`` may be None for images that are elsewhere (``layers.is_elsewhere``).
     ``other`` is the tree of the image to compare with; ``sources`` may be asked for files. Raises
     NotFound for a file that no layer has, UsageError, and what reading an image raises.
     """
@@ -112,7 +110,7 @@ def answers(
 
 
 def _diff(
-    engine: Engine, tree: LayerTree, other: LayerTree, words: Namespace, sources: Sources
+    engine: Engine | None, tree: LayerTree, other: LayerTree, words: Namespace, sources: Sources
 ) -> Answer:
     both = None
     if words.content:
@@ -123,7 +121,7 @@ def _diff(
     return Answer("diff", rows.diff_rows(diff(tree, other, both)), rows.DiffRow)
 
 
-def _file(engine: Engine, tree: LayerTree, words: Namespace, sources: Sources) -> FileText:
+def _file(engine: Engine | None, tree: LayerTree, words: Namespace, sources: Sources) -> FileText:
     path = path_of(words.show)
     index, entry = _version(tree, path, words.layer)
     hider = next((h.hider for h in tree.hidden if (h.owner, h.entry.path) == (index, path)), None)

@@ -1,18 +1,24 @@
-"""Explore the layers of an image or a container, as events that end in a LayerTree."""
+"""Explore the layers of an image or a container, as events that end in a LayerTree.
+
+An image may be an engine's, or lie in a file or a folder of this machine: `core/layersource.py`
+says how it is named.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from container_magics.core.layers import ImageLayers
+from container_magics.core import layersource
+from container_magics.core.layers import Contents, ImageLayers, Layer
 from container_magics.core.layers import LayersReading as LayersReading
 from container_magics.core.layertree import LayerTree, merge, squashed
-from container_magics.engine import images, run
+from container_magics.engine import archivefile, images, run
 from container_magics.engine.client import Engine
+from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import ENGINE_ALONE, Sources, read_image
 from container_magics.engine.writable import read_container
-from container_magics.errors import ImageNotFound, NotFound
+from container_magics.errors import ImageNotFound, NotFound, UsageError
 
 __all__ = ["LayersEvent", "LayersRead", "LayersReading", "explore"]
 
@@ -30,10 +36,11 @@ LayersEvent = LayersReading | LayersRead
 
 
 def explore(
-    engine: Engine, image: str, *, base_rows: int = 0, sources: Sources = ENGINE_ALONE
+    engine: Engine | None, image: str, *, base_rows: int = 0, sources: Sources = ENGINE_ALONE
 ) -> Generator[LayersEvent, None, None]:
     """The layers of ``image``, or of the container of that name: its writable layer is on top.
 
+    An image that is elsewhere (``is_elsewhere``) needs no ``engine``, any other does.
     Yields LayersReading as it goes, and LayersRead last. The ``base_rows`` oldest rows of the
     history become one, "the base image"; 0 leaves all as they are. ``sources`` are asked before the
     engine's archive. Raises ImageNotFound when the engine has neither, and what ``read_image``
@@ -44,6 +51,31 @@ def explore(
             yield LayersRead(merge(squashed(event, base_rows, GROUND) if base_rows else event))
         else:
             yield event
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether this names a file, a folder or a registry's image, and no engine is asked for it.
+    UsageError where it begins so and cannot be read."""
+    return layersource.parse(name) is not None
+
+
+def contents(
+    engine: Engine | None,
+    name: str,
+    image_id: str,
+    layers: Sequence[Layer],
+    sources: Sources = ENGINE_ALONE,
+) -> Contents:
+    """What reads the files of the image ``name``, of that ID, whose ``layers`` were read."""
+    source = layersource.parse(name)
+    if isinstance(source, layersource.FileSource):
+        return archivefile.contents_of(source, layers)
+    return EngineContents(_needed(engine), image_id, layers, sources)
+
+
+def engine_for(names: Sequence[str], connect: Callable[[], Engine]) -> Engine | None:
+    """The engine, where one of the names needs it; else None, and it is not looked for."""
+    return None if all(map(is_elsewhere, names)) else connect()
 
 
 def image_of(engine: Engine, name: str) -> str:
@@ -59,14 +91,32 @@ def image_of(engine: Engine, name: str) -> str:
 
 
 def image_id(engine: Engine, name: str) -> str:
-    """The ID of the image of this name; "" when there is none."""
+    """The ID of the engine's image of this name; "" when there is none."""
     try:
         return str(images.inspect(engine, name)["Id"])
     except NotFound:
         return ""
 
 
-def _read(engine: Engine, image: str, sources: Sources) -> Iterator[LayersReading | ImageLayers]:
+def _needed(engine: Engine | None) -> Engine:
+    if engine is None:
+        raise UsageError("An engine's image was asked for, without an engine.")
+    return engine
+
+
+def _read(
+    engine: Engine | None, image: str, sources: Sources
+) -> Iterator[LayersReading | ImageLayers]:
+    source = layersource.parse(image)
+    if isinstance(source, layersource.FileSource):
+        yield from archivefile.read_file(source, sources)
+    else:
+        yield from _of_engine(_needed(engine), image, sources)
+
+
+def _of_engine(
+    engine: Engine, image: str, sources: Sources
+) -> Iterator[LayersReading | ImageLayers]:
     try:
         yield from read_image(engine, image, sources)
     except NotFound:

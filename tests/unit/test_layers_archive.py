@@ -13,6 +13,7 @@ import pytest
 from container_magics.core.imagearchive import ImageArchive
 from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layers import EntryScanner, ImageLayers
+from container_magics.core.layerunpack import zstd
 from container_magics.core.tarheader import Member, Sink
 from container_magics.errors import BadArchive
 
@@ -50,8 +51,8 @@ CONFIG = json.dumps(
 ).encode()
 
 
-def read(data: bytes, chunk: int = 1 << 16) -> ImageLayers:
-    archive = ImageArchive()
+def read(data: bytes, chunk: int = 1 << 16, choice: str = "") -> ImageLayers:
+    archive = ImageArchive(choice=choice, verify=True)
     for start in range(0, len(data), chunk):
         archive.feed(memoryview(data)[start : start + chunk])
     archive.close()
@@ -88,11 +89,65 @@ def estargz(data: bytes) -> bytes:
     return b"".join(gzip.compress(data[at : at + 700]) for at in range(0, len(data), 700))
 
 
+def zstd_chunked(data: bytes) -> bytes:
+    """Frames of some of it, and frames to be skipped, as zstd:chunked has them; one comes first."""
+    skipped = b"\x5e\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"table"
+    parts = (zstd.compress(data[at : at + 900]) for at in range(0, len(data), 900))
+    return skipped + skipped.join(parts) + skipped
+
+
+CHECKED = {zstd.CompressionParameter.checksum_flag: 1}
+
+
+def kaniko() -> bytes:
+    packed = [gzip.compress(each) for each in (ONE, TWO)]
+    names = [digest(each)[7:] + ".tar.gz" for each in packed]
+    manifest = [{"Config": digest(CONFIG), "RepoTags": ["x:latest"], "Layers": names}]
+    return tar(
+        (digest(CONFIG), CONFIG), *zip(names, packed, strict=True),
+        ("manifest.json", json.dumps(manifest).encode()),
+    )  # fmt: skip
+
+
+def podman() -> bytes:
+    """Layers before any word about them, and the old form's names as links to them."""
+    manifest = [{"Config": digest(CONFIG)[7:] + ".json", "Layers": [hex_tar(ONE), hex_tar(TWO)]}]
+    return tar(
+        (hex_tar(ONE), ONE), (hex_tar(TWO), TWO), (digest(CONFIG)[7:] + ".json", CONFIG),
+        ("manifest.json", json.dumps(manifest).encode()),
+        links=(("1/layer.tar", f"../{hex_tar(ONE)}"), ("2/layer.tar", f"../{hex_tar(TWO)}")),
+    )  # fmt: skip
+
+
+def hex_tar(layer: bytes) -> str:
+    return digest(layer)[7:] + ".tar"
+
+
 @pytest.mark.parametrize("chunk", [1, 700, 1 << 16])
 @pytest.mark.parametrize(
     "data",
-    [legacy(), oci(bytes), oci(gzip.compress), oci(estargz), oci(bytes, manifest_json=True)],
-    ids=["legacy", "oci", "oci-gzip", "oci-estargz", "docker-25"],
+    [
+        legacy(),
+        oci(bytes),
+        oci(gzip.compress),
+        oci(estargz),
+        oci(bytes, manifest_json=True),
+        oci(zstd.compress),
+        oci(zstd_chunked),
+        kaniko(),
+        podman(),
+    ],
+    ids=[
+        "legacy",
+        "oci",
+        "oci-gzip",
+        "oci-estargz",
+        "docker-25",
+        "oci-zstd",
+        "zstd-chunked",
+        "kaniko",
+        "podman",
+    ],
 )
 def test_each_form_gives_the_same_layers(data: bytes, chunk: int) -> None:
     image = read(data, chunk)
@@ -135,11 +190,23 @@ def test_links_in_a_ring() -> None:
         (legacy(config=b"[" * 100_000), "no JSON"),
         (legacy(config=b"[]"), "cannot be read"),
         (tar(("manifest.json", b"[1]")), "cannot be read"),
-        (tar(("manifest.json", b"[{}, {}]")), "2 images"),
+        (tar(("manifest.json", b"[{}, {}]")), "cannot be read"),
         (tar(("index.json", b'{"manifests": [{"digest": 5}]}')), "names no image"),
         (legacy()[:-14_000], "cut short|neither"),
         (oci(lambda data: gzip.compress(data)[:-20]), "cut short"),
-        (oci(lambda data: b"\x28\xb5\x2f\xfd" + data), "zstd"),
+        (oci(lambda data: b"\x28\xb5\x2f\xfd" + data), "zstd cannot be unpacked"),
+        (oci(lambda data: zstd.compress(data)[:-5]), "zstd is cut short"),
+        (oci(lambda data: gzip.compress(data) + b"\x1f\x8b"), "gzip is cut short"),
+        (oci(lambda data: gzip.compress(data) + b"more"), "gzip cannot be unpacked"),
+        (oci(lambda data: data[:-1024] + b"\1" * 1024), "not what its digest says"),
+        (legacy().replace(b"a" * 3000, b"b" * 3000), "not what its digest says"),
+        (oci(bytes).replace(b"ADD one", b"ADD two"), "not what its digest says"),
+        (
+            oci(gzip.compress).replace(
+                gzip.compress(TWO)[4:], gzip.compress(ONE)[4:][: len(gzip.compress(TWO)) - 4]
+            ),
+            "digest",
+        ),
     ],
 )
 def test_archives_that_lie(data: bytes, says: str) -> None:
@@ -175,18 +242,6 @@ def test_a_layer_is_a_layer_whatever_its_first_file_is_called(name: str) -> None
     manifest = json.dumps([{"Config": "c.json", "Layers": ["1/layer.tar"]}]).encode()
     found = read(tar(("1/layer.tar", odd), ("c.json", config), ("manifest.json", manifest)))
     assert [entry.path for layer in found.layers for entry in layer.entries] == [name.encode()]
-
-
-def podman() -> bytes:
-    manifest = [{"Config": digest(CONFIG)[7:] + ".json", "Layers": [hex_tar(ONE), hex_tar(TWO)]}]
-    return tar(
-        (hex_tar(ONE), ONE), (hex_tar(TWO), TWO), (digest(CONFIG)[7:] + ".json", CONFIG),
-        ("manifest.json", json.dumps(manifest).encode()),
-    )  # fmt: skip
-
-
-def hex_tar(layer: bytes) -> str:
-    return digest(layer)[7:] + ".tar"
 
 
 def members_read(

@@ -91,13 +91,16 @@ class LayersMagics(BenchMagics):
         which are its first ``base_rows`` layers, are left out."""
         from container_magics.jupyter.listing import Listing
         from container_magics.session.layeranswers import answers
+        from container_magics.session.layers import engine_for
         from container_magics.view.present.layeranswers import answer_view, tree_view
 
         other = self.read(words.diff, 0, sources) if words.diff else None
         found = []
         if words.tree is not None:
             found.append(Listing([], tree_view(tree, words.tree)))
-        for one in answers(self.bench.engine, tree, words, other, sources):
+        names = [words.image, *([words.diff] if words.diff else [])]
+        engine = engine_for(names, lambda: self.bench.engine)
+        for one in answers(engine, tree, words, other, sources):
             rows = one.rows
             if one.question == "packages":  # the base image's are those of the day
                 rows = [row for row in rows if row.layer > base_rows]
@@ -110,21 +113,22 @@ class LayersMagics(BenchMagics):
         """In stable mode how many rows of the history are the base image's; else 0."""
         from container_magics.engine import images
         from container_magics.engine.base import BASE
-        from container_magics.session.layers import image_of
+        from container_magics.session.layers import image_of, is_elsewhere
 
-        engine = self.bench.engine
-        if not self.bench.stable:
+        if not self.bench.stable or is_elsewhere(image):
             return 0
+        engine = self.bench.engine
         shared = images.shared_layers(engine, image_of(engine, image), BASE)
         return len(images.history(engine, BASE)) if shared else 0
 
     def read(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """An image's layers; those that were asked for last are still here."""
         from container_magics.engine.layersources import MEMORY
-        from container_magics.session.layers import image_id
+        from container_magics.session.layers import image_id, is_elsewhere
 
         begin_s = time.perf_counter()
-        key = (image_id(self.bench.engine, image), base_rows)
+        known = "" if is_elsewhere(image) else image_id(self.bench.engine, image)
+        key = (known, base_rows)
         if key[0] and self._open is not None and self._open[0] == key:
             tree = self._open[1]
             count = sum(bool(layer.diff_id) for layer in tree.layers)
@@ -142,13 +146,19 @@ class LayersMagics(BenchMagics):
     def read_anew(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """Read an image's layers, with a meter where the mode allows one."""
         from container_magics.jupyter.publish import CellPublisher, play
-        from container_magics.session.layers import LayersRead, LayersReading, explore
+        from container_magics.session.layers import (
+            LayersRead,
+            LayersReading,
+            engine_for,
+            explore,
+        )
         from container_magics.view.present import layers as present
 
         publisher = CellPublisher(stable=self.bench.stable)
+        engine = engine_for([image], lambda: self.bench.engine)
         try:
             state = play(
-                explore(self.bench.engine, image, base_rows=base_rows, sources=sources),
+                explore(engine, image, base_rows=base_rows, sources=sources),
                 Exploring(),
                 lambda state: (
                     present.reading(state.last)
