@@ -13,7 +13,6 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,12 +23,15 @@ from container_magics.core.layers import Entry, Layer, Wanted
 from container_magics.engine import layerhelper, layerrecords
 from container_magics.engine.archive import feed
 from container_magics.engine.client import Engine
+from container_magics.engine.containerfile import file_at
 from container_magics.engine.layerrecords import DRIVER, layer_folder, local_store
 from container_magics.engine.layersources import ENGINE_ALONE, Sources
-from container_magics.errors import ContainerMagicsError
+from container_magics.errors import ContainerMagicsError, NotFound
 
 _STORE = "store"
 _LONGEST_ID = 200
+FEW = 16
+"""Of so many files of a container each is asked for by itself."""
 _CACHE_ID = re.compile(r"[0-9a-z-]{1,128}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -38,22 +40,43 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 class EngineContents:
     """The Contents (core/layers.py) of an image of ``engine``, whose ``layers`` were read.
 
-    Layers without a diff ID hold nothing here: a container's own, or several in one.
+    A writable layer on top is that of ``container``; other layers without a diff ID, such as
+    several in one, hold nothing here.
     """
 
     engine: Engine
     image_id: str
     layers: Sequence[Layer]
     sources: Sources = ENGINE_ALONE
+    container: str = ""
 
     def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         """As Contents has it; raises what the engine's archive raises."""
         waiting = files_wanted(self.layers, wanted)
-        for way in (self._local, self._helped, self._saved):
+        for way in (self._written, self._local, self._helped, self._saved):
             files = {place: entry for place, (entry, _) in waiting.items()}
             for place, data in way(files, max_bytes) if files else ():
                 for name in waiting.pop(place)[1]:
                     yield name, data
+
+    def _written(
+        self, files: dict[Wanted, Entry], max_bytes: int
+    ) -> Iterator[tuple[Wanted, bytes]]:
+        """Of the container's own layer: one by one, or many in one pass over all that it has."""
+        own = {(at, path) for at, path in files if self.layers[at].writable}
+        if not self.container or not own:
+            return
+        if len(own) > FEW:
+            export = ContentScanner({path for _, path in own}, max_bytes)
+            for _ in feed(self.engine, f"/containers/{quote(self.container)}/export", export):
+                pass
+            yield from ((one, export.contents[one[1]]) for one in own if one[1] in export.contents)
+            return
+        for one in own:
+            with suppress(NotFound):  # removed since
+                data = file_at(self.engine, quote(self.container), b"/" + one[1], max_bytes)
+                if data is not None:
+                    yield one, data
 
     def _local(self, files: dict[Wanted, Entry], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         store = local_store(self.engine) if self.sources.records else None
@@ -96,7 +119,11 @@ class EngineContents:
         self, container: str, files: dict[Wanted, Entry], max_bytes: int
     ) -> Iterator[tuple[Wanted, bytes]]:
         """Of a helper container that has the records of each layer, and the layers' files."""
-        read = partial(layerhelper.file_at, self.engine, container)
+        below = f"/{layerhelper.PLACE}/".encode()
+
+        def read(path: bytes, max_bytes: int, size_bytes: int | None = None) -> bytes | None:
+            return file_at(self.engine, container, below + path, max_bytes, size_bytes)
+
         cache_ids = {
             index: (read(f"{index}/cache-id".encode(), _LONGEST_ID) or b"").strip()
             for index in {index for index, _ in files}

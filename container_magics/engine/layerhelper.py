@@ -14,23 +14,17 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from container_magics.core.chainid import chain_ids
-from container_magics.core.layercontents import First
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import LayersReading
 from container_magics.core.tarheader import MAX_MEMBERS, Collected, Member, Sink, TarScanner
 from container_magics.core.tarsplit import PackedTarSplit
 from container_magics.engine import layerrecords, run
-from container_magics.engine.archive import body, feed
-from container_magics.engine.client import Engine, told
-from container_magics.engine.layerrecords import (
-    DIFF_NAME,
-    MAX_CONFIG_BYTES,
-    PIECE_BYTES,
-    RECORDS_NAME,
-)
+from container_magics.engine.archive import feed
+from container_magics.engine.client import Engine
+from container_magics.engine.containerfile import archive_path
+from container_magics.engine.layerrecords import DIFF_NAME, MAX_CONFIG_BYTES, RECORDS_NAME
 from container_magics.engine.ownership import owner
 from container_magics.errors import BadArchive, ContainerMagicsError
 
@@ -92,31 +86,6 @@ def helper(engine: Engine, image: str, places: Mapping[str, Path]) -> Iterator[s
         yield container
     finally:
         run.remove(engine, container)
-
-
-def archive_path(container: str, path: str | bytes) -> str:
-    """The path of the API for an archive of what is at ``path`` in a container."""
-    return f"/containers/{container}/archive?path={quote(path, safe='/')}"
-
-
-def file_at(
-    engine: Engine, container: str, path: bytes, max_bytes: int, size_bytes: int | None = None
-) -> bytes | None:
-    """The first bytes of the file at ``path`` under PLACE; None for what is no file, or not of
-    ``size_bytes``. Raises NotFound when there is nothing."""
-    found = list[bytes]()
-
-    def member(one: Member) -> Sink | None:
-        wanted = one.type in (b"0", b"\0") and size_bytes in (None, one.size_bytes)
-        return First(found.append, max_bytes) if wanted else None
-
-    scanner = TarScanner(member)
-    buffer = memoryview(bytearray(PIECE_BYTES))
-    with told(), body(engine, archive_path(container, f"/{PLACE}/".encode() + path)) as source:
-        # what is more than wanted is not waited for
-        while not (found or scanner.ended) and (length := source.readinto(buffer)):
-            scanner.feed(buffer[:length])
-    return found[0] if found else None
 
 
 class _Found:

@@ -70,7 +70,8 @@ def contents(
     source = layersource.parse(name)
     if isinstance(source, layersource.FileSource):
         return archivefile.contents_of(source, layers)
-    return EngineContents(_needed(engine), image_id, layers, sources)
+    container = name if layers and layers[-1].writable else ""
+    return EngineContents(_needed(engine), image_id, layers, sources, container)
 
 
 def engine_for(names: Sequence[str], connect: Callable[[], Engine]) -> Engine | None:

@@ -18,7 +18,7 @@ from test_layers_real import saved, tar_of, tree_of
 from container_magics.core.layersflags import layers_parser
 from container_magics.engine.client import Engine
 from container_magics.errors import NotFound
-from container_magics.session.layeranswers import answers
+from container_magics.session.layeranswers import answers, contents
 
 FILE = b"0"
 KEY = b"-----BEGIN OPENSSH " + b"PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n"
@@ -141,3 +141,32 @@ def test_the_command_ends_with_what_the_rules_say(engine: Engine, two: tuple[str
     assert text.returncode == 0, text.stderr
     assert "hidden by layer 2" in text.stdout
     assert "hidden, still shipped" in text.stdout
+
+
+@pytest.mark.parametrize("many", [0, 40])
+def test_what_a_container_has_written_is_read_too(engine: Engine, base: str, many: int) -> None:
+    script = (
+        f"printf '%s' '{KEY.decode()}' > /srv/key; ln -s key /srv/soft; : > /srv/none; "
+        f"for n in $(seq {many}); do echo $n > /srv/.env.$n; done"
+    )
+    command = ["sh", "-c", script]
+    name = f"cm-test-answers-{uuid.uuid4().hex[:8]}"
+    container = engine.api.create_container(base, command, name=name)
+    try:
+        engine.api.start(container)
+        assert engine.api.wait(container)["StatusCode"] == 0
+        tree = tree_of(engine, name)
+        top = len(tree.layers)
+        found = asked(engine, f"{name} --secrets")
+        assert [(row.path, row.layer, row.hidden_by) for row in found] == [("/srv/key", top, None)]
+        (shown,) = asked(engine, f"{name} --show /srv/key")
+        assert (shown.content, shown.layer) == (KEY, top)
+        (empty,) = asked(engine, f"{name} --show /srv/none")
+        assert empty.content == b""
+        read = contents(engine, name, tree)
+        numbers = {(top - 1, f"srv/.env.{n}".encode()): b"%d\n" % n for n in range(1, many + 1)}
+        assert dict(read.read(numbers, 100)) == numbers
+        with pytest.raises(NotFound):
+            asked(engine, f"{name} --show /srv/soft")
+    finally:
+        engine.api.remove_container(container, force=True)
