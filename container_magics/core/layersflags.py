@@ -28,6 +28,13 @@ def layers_parser() -> FlagParser:
     parser.after["IMAGE"] = "IMAGE|CONTAINER"
     parser.after["IMAGE2"] = "IMAGE|CONTAINER"
     parser.add_argument(
+        "-w",
+        "--watch",
+        action="store_true",
+        help="an explorer: a slider over the layers, a tree to open, search; a container's own "
+        "layer is live",
+    )
+    parser.add_argument(
         "--debug", action="store_true", help="show the Python traceback of an error"
     )
     return parser

@@ -39,11 +39,12 @@ def read_container(
         else:
             yield event
     if image is not None:
-        top = _writable(facts["Id"], engine)
+        top = own_layer(engine, facts["Id"])
         yield replace(image, layers=(*image.layers, top))
 
 
-def _writable(container_id: str, engine: Engine) -> Layer:
+def own_layer(engine: Engine, container_id: str) -> Layer:
+    """The container's own layer as it is now. Raises NotFound."""
     changes = containers.changes(engine, container_id)
     gone = [clean(change.path.encode()) for change in changes if change.kind == "deleted"]
     there = {clean(change.path.encode()) for change in changes if change.kind != "deleted"}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the docker SDK is loaded when a cell first needs it, not wi
     from container_magics.engine.layersources import Sources
     from container_magics.engine.ownership import Owner
     from container_magics.jupyter.background import Background
+    from container_magics.jupyter.explorer import Explorer
     from container_magics.jupyter.widgets import Dashboard
     from container_magics.session.spares import Spares
 
@@ -48,7 +49,8 @@ class Workbench(Configurable):
 
     ``failed_builds`` are those of this session, by tag, the newest last. ``departing`` are the
     containers that have ended and that the engine is removing: for a reader they are gone, and
-    lists leave them out. ``live`` is the one live list, if there is one: a second closes it.
+    lists leave them out. ``live`` is the one live list, if there is one: a second closes it;
+    so with ``explorer``.
     """
 
     output_limit_bytes = Integer(
@@ -105,6 +107,7 @@ class Workbench(Configurable):
         self.stable = is_stable(os.environ)
         self.departing: set[str] = set()
         self.live: Dashboard | None = None
+        self.explorer: Explorer | None = None
         self._engine: Engine | None = None
         self._had_engine = False
         self._spare_pool: Spares | None = None
@@ -226,8 +229,9 @@ class Workbench(Configurable):
         atexit.unregister(self.end)
         others = [each for each in self.shell.configurables if each is not self]  # type: ignore[comparison-overlap]
         self.shell.configurables[:] = others
-        if self.live:
-            self.live.close()
+        for living in (self.live, self.explorer):
+            if living:
+                living.close()
         if self._background:
             self._background.close()
         if not self._had_engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
 
@@ -47,10 +47,10 @@ class LayersMagics(BenchMagics):
     @line_magic
     @told(layers_parser)
     @uncollected
-    def layers(self, line: str) -> Listing | None:
+    def layers(self, line: str) -> Any:
         """Show an image's layers, answer questions about them, or say whether rules hold.
 
-        The answer to a single question is also a list of dicts, with ``.df``.
+        The answer to a single question is also a list of dicts, with ``.df``; -w gives a widget.
         """
         from container_magics.core.layerrules import check, check_spelling
         from container_magics.core.layersflags import QUESTIONS
@@ -75,6 +75,10 @@ class LayersMagics(BenchMagics):
             if not holds:
                 raise CheckFailed(f"{words.image}: {sentence}")
             show(Note(f"{words.image}: {sentence}", "ok"))
+        if words.watch and not self.bench.stable:
+            from container_magics.jupyter.explorer import explorer
+
+            return explorer(self.bench, tree, words.image)
         if not asked and not words.rules:
             stable = self.bench.stable
             show(present.layers(tree, words.image, stable=stable, on_base=bool(base_rows)))

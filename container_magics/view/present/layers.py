@@ -133,7 +133,9 @@ def _touch_row(tree: LayerTree, found: Ownership, touch: Touch) -> tuple[str, ..
     wins = "✓" if touch.layer == found.winner else ""
     size = units.size(entry.size_bytes) if entry.kind == "file" else entry.kind
     ids = f"{entry.uid}:{entry.gid}"
-    return (str(touch.layer + 1), line, touch.action, size, f"{entry.mode:04o}", ids, wins)
+    copied = touch.action == "changed" and tree.layers[touch.layer].writable
+    did = "copied up" if copied and entry.kind == "file" else touch.action
+    return (str(touch.layer + 1), line, did, size, f"{entry.mode:04o}", ids, wins)
 
 
 def _rows(tree: LayerTree, stable: bool, nodes: int, widest: int) -> tuple[StackRow, ...]:

@@ -1,0 +1,51 @@
+"""What the explorer says of a name, and of the layer that it stands at."""
+
+from __future__ import annotations
+
+from container_magics.core import units
+from container_magics.core.layerexplore import Item
+from container_magics.core.layers import shown
+from container_magics.core.layertree import LayerTree
+from container_magics.view.present.layers import NAME_LENGTH, instruction
+
+MARKS = {"": "", "added": "+ ", "changed": "~ ", "hidden": "− "}
+
+
+def label(item: Item) -> str:
+    """The name, with its mark, and a "/" where it is a folder."""
+    name = shown(item.name)
+    if len(name) > NAME_LENGTH:
+        name = name[: NAME_LENGTH - 1] + "…"
+    return f"{MARKS[item.state]}{name}{'/' if item.is_folder else ''}"
+
+
+def remark(item: Item, tree: LayerTree) -> str:
+    """Size, layer, and what became of it."""
+    if item.ghost is not None:
+        size = units.size(item.ghost.size_bytes if not item.is_folder else item.size_bytes)
+        owner = item.ghost.owner + 1
+        return f"{item.ghost.cause} hides {size} of layer {owner}, still shipped"
+    parts = []
+    if item.is_folder:
+        inside = units.count(item.inside, "entry", "entries")
+        parts.append(f"{units.size(item.size_bytes)}, {inside}")
+    elif item.entry is not None and item.entry.kind == "file":
+        parts.append(units.size(item.size_bytes))
+    elif item.entry is not None:
+        link = f" → {shown(item.entry.link)[:NAME_LENGTH]}" if item.entry.link else ""
+        parts.append(item.entry.kind + link)
+    if item.layer is not None and not item.is_folder:
+        is_own = tree.layers[item.layer].writable
+        copied = "copied up" if item.state == "changed" else "written"
+        parts.append(f"{copied} by the container" if is_own else f"layer {item.layer + 1}")
+    return ", ".join(parts)
+
+
+def standing(tree: LayerTree, step: int, count: int) -> str:
+    """Where the slider stands: the layer of index ``step``, and what it did."""
+    change = tree.changes[step]
+    counts = (change.added.count, change.changed.count, change.hid.count)
+    did = "+{} ~{} -{}".format(*map(units.count, counts))
+    line = instruction(tree.layers[step])
+    line = line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"
+    return f"after layer {step + 1} of {len(tree.layers)}: {line} ({did}); {count:,} names"

@@ -1,0 +1,70 @@
+"""The explorer of layers in JupyterLab: by keyboard, and with a container that writes meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import nbformat
+import pytest
+from labpage import LabPage
+from playwright.sync_api import expect
+
+from container_magics.engine.base import BASE
+from container_magics.engine.client import Engine
+
+NAME = "cm-test-explored"
+
+
+@pytest.fixture
+def box(engine: Engine) -> Iterator[str]:
+    container = engine.api.create_container(BASE, ["sleep", "600"], name=NAME)
+    try:
+        engine.api.start(container)
+        yield NAME
+    finally:
+        with suppress(docker.errors.NotFound):
+            engine.api.remove_container(container, force=True)
+
+
+def test_a_container_is_explored_while_it_writes(
+    open_lab: Callable[..., LabPage], course: Path, engine: Engine, box: str, pictures: Path
+) -> None:
+    kernel = {"kernelspec": {"name": "container-magics", "display_name": "Python (containers)"}}
+    cell = nbformat.v4.new_code_cell(f"%layers {box} -w")
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[cell], metadata=kernel), course / "explore.ipynb"
+    )
+    notebook = open_lab("explore.ipynb")
+    notebook.run_all()
+    live = notebook.output("%layers")
+    expect(live).to_contain_text("the container's writable layer")
+
+    search = live.get_by_label("search")
+    search.fill("/motd")
+    search.press("Enter")
+    expect(live.get_by_role("button", name="▸ srv/")).to_have_count(0)
+    live.get_by_role("button", name="▸ etc/").press("Enter")
+    motd = live.locator(".widget-hbox").filter(has_text="motd").last
+    expect(motd).to_contain_text("286 B, layer 1")
+
+    script = "echo new > /srv/written; echo more >> /etc/motd"
+    engine.api.exec_start(engine.api.exec_create(box, ["sh", "-c", script])["Id"])
+    expect(motd).to_contain_text("291 B, copied up by the container", timeout=10_000)
+    expect(live.get_by_role("button", name="▾ etc/")).to_be_visible()
+    live.get_by_role("button", name="~ motd").press("Enter")
+    expect(live.get_by_role("table")).to_contain_text("copied up")
+    notebook.save_picture(pictures / "explorer.png", top=notebook.cell("%layers"))
+
+    live.get_by_role("slider").first.press("ArrowLeft")
+    expect(live).to_contain_text("after layer 1 of 2")
+    expect(motd).to_contain_text("286 B, layer 1")
+
+    live.get_by_role("slider").first.press("ArrowRight")
+    expect(live).to_contain_text("after layer 2 of 2")
+    search.fill("")
+    search.press("Enter")
+    live.get_by_role("button", name="▸ srv/").press("Enter")
+    expect(live).to_contain_text("4 B, written by the container")
