@@ -17,7 +17,7 @@ def layers_parser() -> FlagParser:
     add = parser.add_argument
     add("image", metavar="IMAGE", help="an image, or a container; or an image in a file: a "
         "path that begins with / or ./, docker-archive:FILE, oci-archive:FILE, oci:FOLDER, each "
-        "with :NAME where it has several")  # fmt: skip
+        "with :NAME where it has several; or docker://NAME, in its registry")  # fmt: skip
     parser.after["IMAGE"] = "IMAGE|CONTAINER"
     add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
     add(
