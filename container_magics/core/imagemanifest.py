@@ -208,7 +208,7 @@ class _Walk:
             self.manifests += 1
             if self.manifests > _MAX_MANIFESTS:
                 raise BadArchive(f"The archive's index names over {_MAX_MANIFESTS:,} manifests.")
-            if isinstance(item, Mapping) and not _is_attestation(item):
+            if isinstance(item, Mapping) and not is_attestation(item):
                 said = _platform(item.get("platform")) or platform
                 yield from self._named(item, (*refs, *_refs(item)), said, depth)
 
@@ -228,7 +228,8 @@ class _Walk:
             yield ImageParts(_blob(found.get("config")), layers, refs, platform, digest_in(name))
 
 
-def _is_attestation(item: Mapping[str, Any]) -> bool:
+def is_attestation(item: Mapping[str, Any]) -> bool:
+    """Whether a descriptor is of what BuildKit says about an image, and not of an image."""
     annotations = item.get("annotations")
     return isinstance(annotations, Mapping) and _ATTESTATION in annotations
 

@@ -6,7 +6,7 @@ Configuration" (`config.md`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -169,7 +169,8 @@ class EntryScanner:
 
 
 def entry_of(member: Member, crc: int | None = None) -> Entry | None:
-    """The entry for a member of a layer; None for a builder's own marks (".wh..wh.*")."""
+    """The entry for a member of a layer; None for a builder's own marks (".wh..wh.*"), and for
+    a root that is no folder."""
     name, type_, size_bytes, mode, uid, gid, mtime_s, link = member
     path = clean(name)
     if len(path) > MAX_PATH_BYTES:
@@ -190,6 +191,8 @@ def entry_of(member: Member, crc: int | None = None) -> Entry | None:
         link = b""
     else:
         size_bytes, crc, link = 0, None, _link(kind, link)
+    if not path and kind != "dir":
+        return None
     # some writers put the file type's bits into the mode too
     return _new_entry((path, size_bytes, mode & 0o7777, kind, link, uid, gid, mtime_s, crc))
 
@@ -233,8 +236,8 @@ def stack(
     last, with no instruction. ``digests`` gives the blobs by diff ID. Raises BadArchive for a
     config that cannot be read, or a diff ID that is missing from ``entries``.
     """
-    diff_ids = _strings(_mapping(config.get("rootfs")).get("diff_ids"))
-    history = [_mapping(line) for line in config.get("history") or []]
+    diff_ids: list[str] = _items(_mapping(config.get("rootfs")).get("diff_ids"), str)
+    history: list[Mapping[str, Any]] = _items(config.get("history") or [], Mapping)
     waiting = iter(diff_ids)
     layers = []
     for line in history:
@@ -279,9 +282,9 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value
 
 
-def _strings(value: object) -> Sequence[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadArchive("The image's config does not list its layers.")
+def _items(value: object, kind: type) -> list[Any]:
+    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
+        raise BadArchive("The image's config does not list its layers, or its history.")
     return value
 
 

@@ -44,7 +44,7 @@ def add_flags(add: Callable[..., Any]) -> None:
     """Add the images and every question with ``add``, an ``add_argument``."""
     add("image", metavar="IMAGE", help="an image, or a container; or an image in a file: a "
         "path that begins with / or ./, docker-archive:FILE, oci-archive:FILE, oci:FOLDER, each "
-        "with :NAME where it has several")  # fmt: skip
+        "with :NAME where it has several; or docker://NAME, in its registry")  # fmt: skip
     add("other", metavar="IMAGE2", nargs="?", help="another one: the same as --diff IMAGE2")
     add("--owner", metavar="PATH", help="who owns a path: every layer that touched it")
     add("--find", metavar="GLOB", help="every path in any layer that fits, seen or hidden; a glob "

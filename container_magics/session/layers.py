@@ -1,6 +1,6 @@
 """Explore the layers of an image or a container, as events that end in a LayerTree.
 
-An image may be an engine's, or lie in a file or a folder of this machine: `core/layersource.py`
+An image may be an engine's, or lie in a file, a folder or a registry: `core/layersource.py`
 says how it is named.
 """
 
@@ -13,7 +13,7 @@ from container_magics.core import layersource
 from container_magics.core.layers import Contents, ImageLayers, Layer
 from container_magics.core.layers import LayersReading as LayersReading
 from container_magics.core.layertree import LayerTree, merge, squashed
-from container_magics.engine import archivefile, images, run
+from container_magics.engine import archivefile, images, registryblobs, run
 from container_magics.engine.client import Engine
 from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import ENGINE_ALONE, Sources, read_image
@@ -70,6 +70,8 @@ def contents(
     source = layersource.parse(name)
     if isinstance(source, layersource.FileSource):
         return archivefile.contents_of(source, layers)
+    if isinstance(source, layersource.RegistrySource):
+        return registryblobs.contents_of(source.reference, layers)
     container = name if layers and layers[-1].writable else ""
     return EngineContents(_needed(engine), image_id, layers, sources, container)
 
@@ -111,6 +113,8 @@ def _read(
     source = layersource.parse(image)
     if isinstance(source, layersource.FileSource):
         yield from archivefile.read_file(source, sources)
+    elif isinstance(source, layersource.RegistrySource):
+        yield from registryblobs.read_registry(source.reference, sources)
     else:
         yield from _of_engine(_needed(engine), image, sources)
 

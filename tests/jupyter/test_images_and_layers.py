@@ -284,3 +284,23 @@ def test_a_row_stays_while_its_container_does(notebook: Notebook) -> None:
     finally:
         notebook.run("live.close()")
         notebook.run("%container rm cm-test-rows")
+
+
+def test_layers_of_an_archive_need_no_engine(
+    new_notebook: Callable[..., Notebook], engine: Engine, built: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "saved.tar"
+    with path.open("wb") as file:
+        file.writelines(engine.api.get_image(built))
+    notebook = new_notebook(
+        DOCKER_HOST=f"unix://{tmp_path}/nobody.sock", CONTAINER_MAGICS_CACHE=str(tmp_path / "cache")
+    )
+    for name in (str(path), f"docker-archive:{path}", f"docker-archive:{path}:{built}"):
+        seen = notebook.run(f"%layers {name}")
+        assert not seen.error, seen.told
+        assert "RUN rm /big && echo hello > /greeting" in seen.text
+        assert ("an archive" if name == str(path) else "cache") in seen.text
+    seen = notebook.run(f"%layers docker-archive:{path}:other")
+    assert seen.error == "BadArchive"
+    assert built in seen.told
+    assert notebook.run(f"%layers oci:{path}").error == "UsageError"

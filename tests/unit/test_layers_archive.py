@@ -189,6 +189,7 @@ def test_links_in_a_ring() -> None:
         (legacy(config=b"{}"), "different layers"),
         (legacy(config=b"[" * 100_000), "no JSON"),
         (legacy(config=b"[]"), "cannot be read"),
+        (legacy(config=CONFIG.replace(b'"history": [', b'"history": 1, "x": [')), "its history"),
         (tar(("manifest.json", b"[1]")), "cannot be read"),
         (tar(("manifest.json", b"[{}, {}]")), "cannot be read"),
         (tar(("index.json", b'{"manifests": [{"digest": 5}]}')), "names no image"),
@@ -302,3 +303,12 @@ def test_an_old_layer_is_known_only_when_its_json_proves_it(
             found, members = members_read(data, known, patch)
         assert found == whole
         assert (b"etc/a" not in members) is passed
+
+
+def test_a_root_that_is_no_folder_is_left_out() -> None:
+    """What the fuzzer found: its bytes counted, and no tree could show them."""
+    scanner = EntryScanner()
+    for name in ("./", ".", "a/.."):
+        scanner.feed(tar((name, b"x" * 10))[:1024])
+    scanner.close()
+    assert scanner.entries() == ()
