@@ -136,6 +136,7 @@ def hex_tar(layer: bytes) -> str:
         oci(zstd_chunked),
         kaniko(),
         podman(),
+        oci(lambda data: zstd_chunked(data[:-1024])),
     ],
     ids=[
         "legacy",
@@ -147,6 +148,7 @@ def hex_tar(layer: bytes) -> str:
         "zstd-chunked",
         "kaniko",
         "podman",
+        "old-zstd-chunked",
     ],
 )
 def test_each_form_gives_the_same_layers(data: bytes, chunk: int) -> None:
@@ -262,7 +264,7 @@ def members_read(
     return archive.image(), read
 
 
-@pytest.mark.parametrize("data", [oci(bytes), podman()], ids=["oci", "podman"])
+@pytest.mark.parametrize("data", [oci(bytes), podman()], ids=["oci", "podman", "old-zstd-chunked"])
 def test_a_layer_that_is_known_is_passed_over(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read(data)
     known = KnownLayers((digest(ONE), digest(TWO)), {digest(ONE): whole.layers[0].entries})
