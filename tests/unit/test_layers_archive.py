@@ -99,6 +99,9 @@ def zstd_chunked(data: bytes) -> bytes:
 CHECKED = {zstd.CompressionParameter.checksum_flag: 1}
 
 
+OLD_CHUNKED = oci(lambda data: zstd_chunked(data[:-1024]))
+
+
 def kaniko() -> bytes:
     packed = [gzip.compress(each) for each in (ONE, TWO)]
     names = [digest(each)[7:] + ".tar.gz" for each in packed]
@@ -134,8 +137,10 @@ def hex_tar(layer: bytes) -> str:
         oci(bytes, manifest_json=True),
         oci(zstd.compress),
         oci(zstd_chunked),
+        OLD_CHUNKED,
         kaniko(),
         podman(),
+        oci(lambda data: zstd_chunked(data[:-1024])),
     ],
     ids=[
         "legacy",
@@ -145,6 +150,7 @@ def hex_tar(layer: bytes) -> str:
         "docker-25",
         "oci-zstd",
         "zstd-chunked",
+        "old-chunked",
         "kaniko",
         "podman",
     ],
