@@ -76,6 +76,7 @@ PURE_BUT = {
     "view/typescript.py": {"inspect", "sys"},
     "core/composefile.py": {"yaml"},
     "core/layerindex.py": {"msgspec"},
+    "core/rpmdb.py": {"sqlite3"},  # of bytes in memory alone
     "core/tarsplit.py": {"msgspec"},
 }
 
