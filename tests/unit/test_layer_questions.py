@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import jsonschema
@@ -288,6 +290,20 @@ def test_packages_of_rpm_are_told_by_layer_and_a_damaged_database_is_named() -> 
     with pytest.raises(BadArchive, match="rpm database") as refused:
         package_changes(found, contents)
     assert refused.value.facts == ("/usr/lib/sysimage/rpm/Packages.db of layer 1",)
+
+
+def test_what_pip_installed_here_is_read_as_python_itself_reads_it() -> None:
+    here = [one for one in distributions() if one.read_text("METADATA")]
+    files = {
+        f"usr/lib/python3/site-packages/x{number}.dist-info/METADATA": text.encode()
+        for number, one in enumerate(here)
+        if (text := one.read_text("METADATA"))
+    }
+    found, contents = filled(files)
+    told = {(one.manager, one.name, one.version) for one in package_changes(found, contents)}
+    named = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(): one.version for one in here}
+    assert len(named) > 20
+    assert told == {("pip", name, version) for name, version in named.items()}
 
 
 def test_a_package_that_is_only_configured_is_not_installed() -> None:
