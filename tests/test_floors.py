@@ -79,6 +79,7 @@ PURE_BUT = {
     "core/composefile.py": {"yaml"},
     "core/layerindex.py": {"msgspec"},
     "core/layerunpack.py": {"backports", "compression"},
+    "core/rpmdb.py": {"sqlite3"},  # of bytes in memory alone
     "core/tarsplit.py": {"msgspec"},
 }
 

@@ -61,7 +61,7 @@ def add_flags(add: Callable[..., Any]) -> None:
     add(
         "--secrets", action="store_true", help="keys and tokens left in any layer; not their values"
     )
-    add("--packages", action="store_true", help="packages of dpkg, apk and pip by layer")
+    add("--packages", action="store_true", help="packages of dpkg, apk, pip and rpm by layer")
     add("--helper", action="store_true", help="read the engine's own records of the layers through "
         "a container that is made for it, never started, and removed at once: the engine's folder "
         "is bound into it, read-only")  # fmt: skip

@@ -2,7 +2,8 @@
 
 Databases: dpkg's `status` (deb-control(5)) and `status.d` of images without dpkg, apk's
 `installed` (apk-tools, "Apk installed database"), and pip's METADATA (Python packaging, "Core
-metadata" and "Recording installed projects"). rpm's databases are named by ``unread``, not read.
+metadata" and "Recording installed projects"), and rpm's (rpmdb.py). rpm's old databases of Berkeley
+DB are named by ``unread``, not read.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from container_magics.core.layers import Contents, Entry, Wanted
+from container_magics.core.layers import Contents, Entry, Wanted, shown
 from container_magics.core.layertree import LayerTree
+from container_magics.core.rpmdb import versions
+from container_magics.errors import BadArchive
 
 DATABASE_BYTES = 64 << 20
 """A larger database is read so far."""
 
 
 class Package(NamedTuple):
-    """A package of a database: ``manager`` is "dpkg", "apk" or "pip". Its versions are as written;
-    ``name`` has dpkg's architecture where several are there at once ("libc6:i386")."""
+    """A package of a database: ``manager`` is "dpkg", "apk", "pip" or "rpm". Its version is as
+    written, rpm's as rpmdb.versions() tells it; ``name`` has dpkg's architecture where several are
+    there at once ("libc6:i386")."""
 
     manager: str
     name: str
@@ -40,26 +44,28 @@ class PackageChange(NamedTuple):
     version: str
 
 
+_RPM = rb"(?:var/lib/rpm|usr/(?:lib/sysimage|share)/rpm)"
 _DATABASES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("dpkg", re.compile(rb"var/lib/dpkg/status(?:\.d/(?![^/]*\.md5sums$)[^/]+)?")),
     ("apk", re.compile(rb"(?:usr/)?lib/apk/db/installed")),
     ("pip", re.compile(rb".*\.dist-info/METADATA|.*\.egg-info(?:/PKG-INFO)?", re.DOTALL)),
+    ("rpm", re.compile(_RPM + rb"/(?:Packages\.db|rpmdb\.sqlite)")),
 )
 _LIKELY = re.compile(
     rb"(?:-info(?:/METADATA|/PKG-INFO)?|/installed|dpkg/status(?:\.d/.*)?)$", re.DOTALL
 )
-_RPM = re.compile(rb"(?:var/lib/rpm|usr/lib/sysimage/rpm)/(?:Packages|Packages\.db|rpmdb\.sqlite)")
+_BERKELEY = re.compile(_RPM + rb"/Packages")
 
 
 def package_changes(tree: LayerTree, contents: Contents) -> tuple[PackageChange, ...]:
     """What each layer did, oldest layer first, then by manager and name.
 
-    Raises what ``contents`` raises.
+    Raises what ``contents`` raises, and BadArchive for a database of rpm that is damaged.
     """
     wanted = {(index, entry.path): manager for index, entry, manager in _databases(tree)}
     read: dict[Wanted, dict[str, Package]] = {}
     for (index, path), body in contents.read(wanted, DATABASE_BYTES):
-        read[index, path] = packages_of(wanted[index, path], body)
+        read[index, path] = _read(wanted[index, path], body, index, path)
     gone: dict[int, list[bytes]] = defaultdict(list)
     for hidden in tree.hidden:
         if (hidden.owner, hidden.entry.path) in wanted:
@@ -76,20 +82,34 @@ def package_changes(tree: LayerTree, contents: Contents) -> tuple[PackageChange,
 
 
 def unread(tree: LayerTree) -> tuple[bytes, ...]:
-    """Databases that are there and are not read (rpm's), by path."""
+    """Databases that are there and are not read (rpm's of Berkeley DB), by path."""
     paths = {
         entry.path
         for layer in tree.layers
         for entry in layer.entries
-        if entry.kind == "file" and b"rpm/" in entry.path and _RPM.fullmatch(entry.path)
+        if entry.kind == "file" and b"rpm/" in entry.path and _BERKELEY.fullmatch(entry.path)
     }
     return tuple(sorted(paths))
 
 
 def packages_of(manager: str, body: bytes) -> dict[str, Package]:
-    """The packages of one database file that are installed, by name."""
+    """The packages of one database file that are installed, by name. Raises BadArchive (rpm's)."""
+    if manager == "rpm":
+        return {name: Package("rpm", name, all_of) for name, all_of in versions(body).items()}
     text = body.decode("utf-8", "replace")
     return {one.name: one for one in _READERS[manager](text)}
+
+
+def _read(manager: str, body: bytes, index: int, path: bytes) -> dict[str, Package]:
+    try:
+        return packages_of(manager, body)
+    except BadArchive as error:
+        where = f"/{shown(path)} of layer {index + 1}"
+        raise BadArchive(
+            str(error),
+            hint=f"Of a database, the first {DATABASE_BYTES >> 20} MiB are read.",
+            facts=(where,),
+        ) from error
 
 
 def _databases(tree: LayerTree) -> Iterator[tuple[int, Entry, str]]:
@@ -97,7 +117,7 @@ def _databases(tree: LayerTree) -> Iterator[tuple[int, Entry, str]]:
         for entry in layer.entries:
             path = entry.path
             if entry.kind not in ("file", "hardlink") or not (
-                b"-info" in path or b"/d" in path or b"apk/" in path
+                b"-info" in path or b"/d" in path or b"apk/" in path or b"rpm/" in path
             ):
                 continue
             for manager, pattern in _DATABASES:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import jsonschema
@@ -23,7 +26,7 @@ from container_magics.core.layersjson import document
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import dive, wasted_paths
 from container_magics.core.packages import package_changes, packages_of, unread
-from container_magics.errors import UsageError
+from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html
 from container_magics.view.plain import plain
 from container_magics.view.present import layeranswers as present
@@ -269,6 +272,38 @@ def test_packages_are_told_by_layer() -> None:
         (2, "pip", "my-pkg", "removed", "1.0", ""),
     ]  # fmt: skip
     assert unread(found) == (b"var/lib/rpm/Packages",)
+
+
+def test_packages_of_rpm_are_told_by_layer_and_a_damaged_database_is_named() -> None:
+    path = "usr/lib/sysimage/rpm/Packages.db"
+    packed = Path(__file__).parent / "rpmdb" / "Packages.db.gz"
+    whole = gzip.decompress(packed.read_bytes())
+    found, contents = filled({path: whole}, {path: b"-"})
+    assert [tuple(change) for change in package_changes(found, contents)] == [
+        (0, "rpm", "tiny-lib", "added", "", "2:1.4-3, 2:1.5-3"),
+        (0, "rpm", "tiny-tool", "added", "", "2:1.4-3"),
+        (1, "rpm", "tiny-lib", "removed", "2:1.4-3, 2:1.5-3", ""),
+        (1, "rpm", "tiny-tool", "removed", "2:1.4-3", ""),
+    ]
+    assert unread(found) == ()
+    found, contents = filled({path: whole[:-2000]})
+    with pytest.raises(BadArchive, match="rpm database") as refused:
+        package_changes(found, contents)
+    assert refused.value.facts == ("/usr/lib/sysimage/rpm/Packages.db of layer 1",)
+
+
+def test_what_pip_installed_here_is_read_as_python_itself_reads_it() -> None:
+    here = [one for one in distributions() if one.read_text("METADATA")]
+    files = {
+        f"usr/lib/python3/site-packages/x{number}.dist-info/METADATA": text.encode()
+        for number, one in enumerate(here)
+        if (text := one.read_text("METADATA"))
+    }
+    found, contents = filled(files)
+    told = {(one.manager, one.name, one.version) for one in package_changes(found, contents)}
+    named = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(): one.version for one in here}
+    assert len(named) > 20
+    assert told == {("pip", name, version) for name, version in named.items()}
 
 
 def test_a_package_that_is_only_configured_is_not_installed() -> None:

@@ -195,7 +195,9 @@ def packages(rows: Sequence[PackageRow], unread: Sequence[bytes], image: str) ->
     if not unread:
         return table
     names = tuple("/" + shown(path) for path in unread)
-    return Group((table, Note("Packages of rpm are not read.", "warning", facts=names)))
+    return Group(
+        (table, Note("rpm's databases of Berkeley DB are not read.", "warning", facts=names))
+    )
 
 
 def file(body: bytes, path: str, layer: int, size_bytes: int, hidden_by: int | None) -> View:
