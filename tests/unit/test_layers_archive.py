@@ -140,7 +140,6 @@ def hex_tar(layer: bytes) -> str:
         OLD_CHUNKED,
         kaniko(),
         podman(),
-        oci(lambda data: zstd_chunked(data[:-1024])),
     ],
     ids=[
         "legacy",
