@@ -96,7 +96,7 @@ class LayersMagics(BenchMagics):
         other = self.read(words.diff, 0, sources) if words.diff else None
         found = []
         if words.tree is not None:
-            found.append(Listing([], tree_view(tree, words.tree)))
+            found.append(Listing([], tree_view(tree, words.tree, alone=words.alone)))
         for one in answers(self.bench.engine, tree, words, other, sources):
             rows = one.rows
             if one.question == "packages":  # the base image's are those of the day
