@@ -97,7 +97,7 @@ def _draw(
     from container_magics.view.present.layeranswers import answer_view, tree_view
 
     if words.tree is not None:
-        say(plain(tree_view(tree, words.tree)))
+        say(plain(tree_view(tree, words.tree, alone=words.alone)))
     for one in found:
         say(plain(answer_view(one.question, one.rows, tree, words)))
     if not found and not words.rules and words.tree is None:

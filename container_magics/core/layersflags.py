@@ -54,6 +54,7 @@ def add_flags(add: Callable[..., Any]) -> None:
     add("--hidden", action="store_true", help="all hidden bytes: whose, who hides them, and how")
     add("--tree", metavar="STEP", nargs="?", type=number, const=0, help="the files after layer "
         "STEP, or in the end, with what that layer added, changed and hid")  # fmt: skip
+    add("--alone", action="store_true", help="with --tree: the files of that layer alone")
     add("--diff", metavar="IMAGE2", help="what differs in another image, path by path")
     add("--content", action="store_true", help="with --diff: compare the bytes of files too")
     add("--show", metavar="PATH", help="print a file, also one that a later layer hides")

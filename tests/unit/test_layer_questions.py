@@ -244,6 +244,24 @@ def test_secrets_tell_layers_and_never_values() -> None:
     assert masked("RUN echo ä TOKEN=$X") == "RUN echo ä TOKEN=$X"
 
 
+def test_the_tree_of_one_layer_has_its_own_files_and_what_it_hid() -> None:
+    found = tree(
+        [e("etc", "dir"), e("etc/old", size=5), e("etc/kept", size=7), e("etc/new", size=1)],
+        [e("etc", "dir"), e("etc/old", "whiteout"), e("etc/new", size=3)],
+        [e("etc/later", size=9)],
+    )
+    whole, alone = (plain(present.tree_view(found, 2, alone=flag)) for flag in (False, True))
+    assert "kept" in whole
+    assert "later" not in whole
+    assert "kept" not in alone
+    assert "later" not in alone
+    assert "old" in alone
+    assert "hidden, still shipped" in alone
+    assert "new" in alone
+    assert "The files of layer 2" in alone
+    assert "kept" in plain(present.tree_view(found, 1, alone=True))
+
+
 def dpkg(**packages: str) -> bytes:
     return "\n".join(
         f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"

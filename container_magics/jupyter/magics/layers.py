@@ -101,7 +101,7 @@ class LayersMagics(BenchMagics):
         other = self.read(words.diff, 0, sources) if words.diff else None
         found = []
         if words.tree is not None:
-            found.append(Listing([], tree_view(tree, words.tree)))
+            found.append(Listing([], tree_view(tree, words.tree, alone=words.alone)))
         names = [words.image, *([words.diff] if words.diff else [])]
         engine = engine_for(names, lambda: self.bench.engine)
         for one in answers(engine, tree, words, other, sources):

@@ -57,8 +57,9 @@ def answer_view(
     return file(one.content, one.path, one.layer, one.size_bytes, one.hidden_by)
 
 
-def tree_view(tree: LayerTree, step: int) -> View:
-    """The files after the layer ``step`` (from 1), or after the last one that has files for 0.
+def tree_view(tree: LayerTree, step: int, *, alone: bool = False) -> View:
+    """The files after the layer ``step`` (from 1), or after the last one that has files for 0; with
+    ``alone``, those of that layer and no other.
 
     Raises UsageError for a layer that is not there.
     """
@@ -67,7 +68,7 @@ def tree_view(tree: LayerTree, step: int) -> View:
     with_files = [index for index, layer in enumerate(tree.layers) if layer.entries]
     if not with_files:
         return Note("No layer has a file.", "info")
-    return tree_of_files(tree, step - 1 if step else with_files[-1])
+    return tree_of_files(tree, step - 1 if step else with_files[-1], alone=alone)
 
 
 def files(rows: Sequence[FileRow], caption: str) -> View:

@@ -14,21 +14,25 @@ from container_magics.view.present.layers import NAME_LENGTH, NODES_SHOWN, instr
 DEEPEST = 60
 
 
-def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN) -> View:
+def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool = False) -> View:
     """The file system after the layer of index ``step``; what it hid stands where it was.
 
-    Sizes are of what is seen. About ``nodes`` names are shown, the largest.
+    Sizes are of what is seen. About ``nodes`` names are shown, the largest. ``alone``: of what
+    is seen, only what that layer itself holds.
     """
     then = until(tree, step)
     seen = Sight(then).seen()
     owners = {path: index for path, (index, _) in seen.items()}
     ghosts = {h.entry.path: h.entry for h in then.hidden if h.hider == step and h.owner != step}
     ghosts = {path: entry for path, entry in ghosts.items() if path not in seen}
+    if alone:
+        seen = {path: one for path, one in seen.items() if one[0] == step}
     root = tree_of([*(entry for _, entry in seen.values()), *ghosts.values()])
     chosen = largest(root, nodes)
     drawing = _Drawing(then, step, owners, ghosts, chosen)
-    line = instruction(tree.layers[step])
-    caption = f"The files after layer {step + 1} ({line[:NAME_LENGTH]}), and what it did"
+    which = "The files of layer" if alone else "The files after layer"
+    line = instruction(tree.layers[step])[:NAME_LENGTH]
+    caption = f"{which} {step + 1} ({line}), and what it {'hid' if alone else 'did'}"
     return Tree((drawing.node(root, 0),), caption)
 
 
