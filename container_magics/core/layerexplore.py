@@ -11,6 +11,7 @@ from container_magics.core.layersteps import until
 from container_magics.core.layertree import LayerTree
 from container_magics.core.merge import Hidden
 from container_magics.core.pathtree import Folder, tree_of
+from container_magics.core.treemap import Part, parts_of
 
 State = Literal["", "added", "changed", "hidden"]
 Choice = Literal["all", "added", "changed", "hidden"]
@@ -66,6 +67,10 @@ class Step:
         below = folder + b"/" if folder else b""
         found = [self._item(below + name, child) for name, child in node.children.items()]
         return tuple(sorted(found, key=lambda one: (-one.size_bytes, one.name)))
+
+    def parts(self, limit: int) -> list[Part]:
+        """The largest of it, for a treemap."""
+        return parts_of(self._root, limit)
 
     def _chosen(self, choice: Choice, text: bytes) -> Iterator[Entry]:
         for entry in self._entries(choice):

@@ -26,9 +26,12 @@ from container_magics.view.model import Note, View
 from container_magics.view.plain import plain
 from container_magics.view.present import layerexplore as present
 from container_magics.view.present import layers as layers_view
+from container_magics.view.present.treemap import treemap
 
 PART = 40
 """So many names of a folder are shown at once."""
+TILES = 60
+"""So many boxes has the map at most."""
 WIDE = {"width": "auto", "flex": "1 1 auto", "min_width": "0"}
 Growing = Callable[[threading.Event], Generator[LayerTree, None, None]]
 """Gives the tree anew each time that the container has changed, until the event is set."""
@@ -157,6 +160,8 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._choice = w.Dropdown(options=list(CHOICES), value="all", description="show")
         self._standing, self._owner = w.Label(layout=w.Layout(**WIDE)), w.HTML()
         self._names: Names | None = None
+        self._map, self._tabs = w.HTML(), w.Tab(titles=("tree", "map"))
+        self._tabs.observe(lambda _: self._draw_map(), "selected_index")
         for control in (self._slider, self._search, self._choice):
             control.observe(lambda _: self.draw(), "value")
         super().__init__()
@@ -174,12 +179,22 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             self._standing.value = present.standing(self.tree, at, self.step.count)
             if self._told is not None:
                 self.tell_owner(self._told)
+            self._draw_map()
             if self._names is not None:
                 self._names.update()
                 return
             self._names = Names(self, b"")
+            self._tabs.children = (self._names, self._map)
+            self._tabs.selected_index = 0
             controls = w.HBox([self._search, self._choice])
-            self.children = (self._slider, controls, self._standing, self._names, self._owner)
+            self.children = (self._slider, controls, self._standing, self._tabs, self._owner)
+
+    def _draw_map(self) -> None:
+        """Show what is large, while the map's tab is the open one."""
+        with self._lock:
+            if self._tabs.selected_index == 1 and not self._over.is_set():
+                view = treemap(self.step.parts(TILES), "The largest of what the tree has")
+                self._map.value = html(view)
 
     def tell_owner(self, path: bytes) -> None:
         """Say which layers touched a path."""

@@ -9,8 +9,10 @@ Colours are half transparent, for dark pages and light ones. The text keeps the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
+from container_magics.view.mapped import treemap
+from container_magics.view.markup import tag as _tag
+from container_magics.view.markup import text as _text
 from container_magics.view.model import (
     Group,
     Level,
@@ -25,6 +27,7 @@ from container_magics.view.model import (
     StepState,
     Table,
     Tree,
+    Treemap,
     View,
 )
 from container_magics.view.plain import (
@@ -35,7 +38,6 @@ from container_magics.view.plain import (
     measured,
     more,
     span,
-    visible,
 )
 
 LEVEL_NAMES: dict[Level, str] = {
@@ -77,17 +79,6 @@ def html(view: View) -> str:
     return _tag("div", _view(view), **{"class": CLASSES})
 
 
-def _text(text: str) -> str:
-    """THE place where text becomes HTML: nothing in ``text`` can be markup or a control."""
-    return escape(visible(text), quote=True)
-
-
-def _tag(name: str, inside: str = "", **attributes: str) -> str:
-    """An element around HTML; attribute values are escaped, empty ones left out."""
-    given = "".join(f' {key}="{_text(value)}"' for key, value in attributes.items() if value)
-    return f"<{name}{given}>{inside}</{name}>"
-
-
 def _prose(text: str) -> str:
     """A sentence of ours: what stands between two backticks is code."""
     parts = text.split("`")
@@ -117,6 +108,8 @@ def _view(view: View) -> str:
             return _meter(view)
         case Stack():
             return _stack(view)
+        case Treemap():
+            return treemap(view)
         case Group():
             return _group(view)
 

@@ -127,6 +127,31 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """A box of a treemap. ``width`` is its share of its strip (0.0 to 1.0)."""
+
+    label: str
+    size: str
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Boxes side by side. ``height`` is the strip's share of the map (0.0 to 1.0)."""
+
+    tiles: tuple[Tile, ...]
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Treemap:
+    """Sizes as areas, in strips from top to bottom."""
+
+    strips: tuple[Strip, ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Views under one another, with a title ("" for none)."""
 
@@ -134,4 +159,4 @@ class Group:
     title: str = ""
 
 
-View = Note | Table | Tree | Steps | Meter | Stack | Group
+View = Note | Table | Tree | Steps | Meter | Stack | Treemap | Group

@@ -22,6 +22,7 @@ from container_magics.view.model import (
     StepState,
     Table,
     Tree,
+    Treemap,
     View,
 )
 
@@ -104,6 +105,8 @@ def _lines(view: View) -> Iterator[str]:
             yield _meter(view)
         case Stack():
             yield from _captioned(view.caption, _stack(view.rows))
+        case Treemap():
+            yield from _captioned(view.caption, _treemap(view))
         case Group():
             yield from _group(view)
 
@@ -239,6 +242,20 @@ def _stack(rows: Sequence[StackRow]) -> Iterator[str]:
         if row.text:
             yield indent + fit(visible(row.text), WIDTH - len(indent)).rstrip()
         yield from (indent + line for line in _nodes([_shallow(node, 1) for node in row.nodes], 0))
+
+
+def _treemap(view: Treemap) -> Iterator[str]:
+    """A line for each box, its bar as long as its share of the largest."""
+    tiles = [(one, one.width * strip.height) for strip in view.strips for one in strip.tiles]
+    if not tiles:
+        yield "nothing that has a size"
+        return
+    largest = max(area for _, area in tiles)
+    sizes = max(cells(visible(tile.size)) for tile, _ in tiles)
+    for tile, area in tiles:
+        bar = bar_of(area / largest if largest > 0 else 0.0).ljust(BAR)
+        before = fit(visible(tile.size), sizes, right=True) + GAP + bar + GAP
+        yield before + fit(visible(tile.label), WIDTH - len(before)).rstrip()
 
 
 def _stack_label(row: StackRow) -> str:

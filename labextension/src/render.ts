@@ -10,8 +10,10 @@ import type {
   StackRow,
   Step,
   Steps,
+  Strip,
   Table,
   Tree,
+  Treemap,
   View,
 } from "./view";
 
@@ -60,6 +62,8 @@ function drawn(view: View): Child[] {
       return [meter(view)];
     case "stack":
       return [stack(view)];
+    case "treemap":
+      return treemap(view);
     case "group":
       return group(view);
     default:
@@ -288,6 +292,27 @@ function stackBar(row: StackRow): HTMLElement {
   const hidden = whole * clamped(row.hidden);
   const boxes = [box(whole - hidden, row.kind), box(hidden, "hidden")];
   return element("div", { class: "bar" }, ...boxes);
+}
+
+/** Sizes as areas: strips of boxes, the words of each in it and as its title. */
+function treemap(view: Treemap): Child[] {
+  if (!view.strips.length) {
+    return [strong(view.caption), view.caption ? ": " : null, "nothing that has a size"];
+  }
+  return [strong(view.caption), element("div", { class: "map" }, ...view.strips.map(strip))];
+}
+
+function strip(view: Strip): HTMLElement {
+  const made = element("div", { class: "strip" });
+  made.style.height = `${String(100 * clamped(view.height))}%`;
+  for (const tile of view.tiles) {
+    const title = `${tile.label} ${tile.size}`;
+    const words = spaced(element("code", {}, tile.label), tile.size);
+    const shown = element("span", { class: "tile", title }, ...words);
+    shown.style.width = `${String(100 * clamped(tile.width))}%`;
+    made.append(shown);
+  }
+  return made;
 }
 
 function box(fraction: number, look: string): Child {

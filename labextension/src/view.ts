@@ -89,6 +89,26 @@ export interface Stack {
   readonly caption: string;
 }
 
+/** A box of a treemap. ``width`` is its share of its strip (0.0 to 1.0). */
+export interface Tile {
+  readonly label: string;
+  readonly size: string;
+  readonly width: number;
+}
+
+/** Boxes side by side. ``height`` is the strip's share of the map (0.0 to 1.0). */
+export interface Strip {
+  readonly tiles: ReadonlyArray<Tile>;
+  readonly height: number;
+}
+
+/** Sizes as areas, in strips from top to bottom. */
+export interface Treemap {
+  readonly kind: "treemap";
+  readonly strips: ReadonlyArray<Strip>;
+  readonly caption: string;
+}
+
 /** Views under one another, with a title ("" for none). */
 export interface Group {
   readonly kind: "group";
@@ -96,4 +116,4 @@ export interface Group {
   readonly title: string;
 }
 
-export type View = Note | Table | Tree | Steps | Meter | Stack | Group;
+export type View = Note | Table | Tree | Steps | Meter | Stack | Treemap | Group;

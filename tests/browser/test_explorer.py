@@ -68,3 +68,9 @@ def test_a_container_is_explored_while_it_writes(
     search.press("Enter")
     live.get_by_role("button", name="▸ srv/").press("Enter")
     expect(live).to_contain_text("4 B, written by the container")
+
+    tabs = live.get_by_role("tab")
+    tabs.filter(has_text="map").click()
+    boxes = live.locator("span[title^='/usr/']")
+    expect(boxes.first).to_be_visible()
+    notebook.save_picture(pictures / "treemap.png", top=notebook.cell("%layers"))

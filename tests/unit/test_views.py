@@ -65,7 +65,7 @@ def golden(request):
 
 def test_every_kind_has_a_golden_view():
     kinds = {json.loads(path.read_text())["view"]["kind"] for path in GOLDENS}
-    assert kinds == {"note", "table", "tree", "steps", "meter", "stack", "group"}
+    assert kinds == {"note", "table", "tree", "steps", "meter", "stack", "treemap", "group"}
 
 
 def test_golden_views_are_drawn_as_they_were(golden):
