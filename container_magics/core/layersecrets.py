@@ -1,8 +1,9 @@
 """Keys and tokens that an image still ships, those that a later layer hides above all.
 
-Formats of tokens: the rules of gitleaks (gitleaks/gitleaks, `config/gitleaks.toml`) and GitHub's
-"Supported secret scanning patterns", of which only those with a fixed prefix are taken: a word
-that merely looks random is no find. No value is ever kept: what is found is its rule and place.
+Tokens are known by a fixed prefix and their length, as their providers give them out; AWS's as in
+gitleaks (gitleaks/gitleaks, `config/gitleaks.toml`), the others were not compared with a list.
+A word that merely looks random is no find. No value is ever kept: what is found is its rule and
+place.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def _headers(database: bytes) -> Iterator[bytes]:
 
 def _of_sqlite(database: bytes) -> Iterator[bytes]:
     # Bytes 18 and 19 say "write-ahead log", which a database in memory cannot have
-    # (sqlite.org/fileformat.html); rpm folds the log in when it closes the file.
+    # (SQLite's "Database File Format"); rpm folds the log in when it closes the file.
     plain = database[:18] + b"\1\1" + database[20:]
     reader = sqlite3.connect(":memory:")
     try:
