@@ -1,5 +1,7 @@
-"""Sizes as areas: the strip treemap of Bederson, Shneiderman and Wattenberg (2002, "Ordered and
-quantum treemaps"), and the parts of a tree of folders that it shows."""
+"""Sizes as areas: a strip treemap, and the parts of a tree of folders that it shows.
+
+Layout: Bederson, Shneiderman and Wattenberg, "Ordered and quantum treemaps" (2002).
+"""
 
 from __future__ import annotations
 

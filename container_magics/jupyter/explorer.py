@@ -160,7 +160,7 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._choice = w.Dropdown(options=list(CHOICES), value="all", description="show")
         self._standing, self._owner = w.Label(layout=w.Layout(**WIDE)), w.HTML()
         self._names: Names | None = None
-        self._map, self._tabs = w.HTML(), w.Tab(titles=("tree", "map"))
+        self._map, self._tabs = w.HTML(), w.Tab()
         self._tabs.observe(lambda _: self._draw_map(), "selected_index")
         for control in (self._slider, self._search, self._choice):
             control.observe(lambda _: self.draw(), "value")
@@ -185,6 +185,7 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
                 return
             self._names = Names(self, b"")
             self._tabs.children = (self._names, self._map)
+            self._tabs.titles = ("tree", "map")  # as many as there are children, so after them
             self._tabs.selected_index = 0
             controls = w.HBox([self._search, self._choice])
             self.children = (self._slider, controls, self._standing, self._tabs, self._owner)

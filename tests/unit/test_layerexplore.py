@@ -106,6 +106,9 @@ def test_a_folder_stays_open_when_the_slider_moves_and_searches_find() -> None:
         assert names_of(srv) == ["− log"]
         row_of(srv, "log").press()
         assert "whiteout at /srv/log" in made._owner.value
+        assert made._tabs.titles == ("tree", "map")
+        made._tabs.selected_index = 1
+        assert "/srv/" in made._map.value
         assert made._repr_mimebundle_()["text/plain"].startswith("Layers of shop:1")
     finally:
         made.close()
