@@ -13,7 +13,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from test_layers_real import saved, tar_of, tree_of
+from oddimage import saved
+from test_layers_real import tar_of, tree_of
 
 from container_magics.core.layersflags import layers_parser
 from container_magics.engine.client import Engine

@@ -8,10 +8,10 @@ import json
 import tarfile
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from faultproxy import Fault, through
+from oddimage import saved
 
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.layers import Entry, EntryScanner, LayersReading
@@ -60,22 +60,6 @@ TOP = tar_of(
     ("old/fresh", FILE, b"f" * 30), ("hard/.wh.first", FILE, b""), ("todir", DIR, b""),
     ("todir/in", FILE, b"n" * 5), ("tofile", FILE, b"flat"),
 )  # fmt: skip
-
-
-def saved(config: dict[str, Any], tag: str, *layers: bytes) -> bytes:
-    """An archive for `docker load`."""
-    out = io.BytesIO()
-    names = [f"{n}/layer.tar" for n in range(len(layers))]
-    manifest = [{"Config": "config.json", "RepoTags": [f"{tag}:latest"], "Layers": names}]
-    members = [*zip(names, layers, strict=True)]
-    members += [("config.json", json.dumps(config).encode())]
-    members += [("manifest.json", json.dumps(manifest).encode())]
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, body in members:
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            tar.addfile(info, io.BytesIO(body))
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")

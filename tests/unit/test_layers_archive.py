@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import io
 import json
-import tarfile
 
 import pytest
+from imageforms import blob, digest, tar
 
 from container_magics.core.imagearchive import ImageArchive
 from container_magics.core.knownlayers import KnownLayers
@@ -16,29 +14,6 @@ from container_magics.core.layers import EntryScanner, ImageLayers
 from container_magics.core.layerunpack import zstd
 from container_magics.core.tarheader import Member, Sink
 from container_magics.errors import BadArchive
-
-
-def tar(*members: tuple[str, bytes], links: tuple[tuple[str, str], ...] = ()) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, body in members:
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-        for name, target in links:
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = tarfile.SYMTYPE, target
-            archive.addfile(info)
-    return out.getvalue()
-
-
-def digest(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def blob(data: bytes) -> tuple[str, bytes]:
-    return "blobs/" + digest(data).replace(":", "/"), data
-
 
 ONE, TWO = tar(("etc/a", b"a" * 3000), ("etc/b", b"b")), tar(("etc/.wh.a", b""))
 HISTORY = [
