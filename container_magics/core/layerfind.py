@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from container_magics.core.layers import MARKS, Entry, Layer
 from container_magics.core.layertree import LayerTree
+from container_magics.core.rows import Rows
 from container_magics.errors import UsageError
 
 State = Literal["seen", "hidden", "mark"]
@@ -40,18 +41,17 @@ class Sight:
             self._by[hidden.owner, hidden.entry.path] = hidden.hider
         self._folders: dict[bytes, int] | None = None
 
-    def seen(self) -> dict[bytes, tuple[int, Entry]]:
-        """What the merged image shows: by path its layer's index and entry."""
+    def seen(self, only: Collection[bytes] | None = None) -> dict[bytes, tuple[int, Entry]]:
+        """What the merged image shows: by path its layer's index and entry. At the paths ``only``,
+        or at all."""
         shown: dict[bytes, tuple[int, Entry]] = {}
-        gone = self._gone
         for index, layer in enumerate(self._tree.layers):
-            for entry in layer.entries:
-                path = entry.path
-                last = gone.get(path, -1)
-                if index <= last and (index < last or (index, path) in self._by):
-                    continue
-                if entry.kind not in MARKS:
-                    shown[path] = (index, entry)
+            some = layer.entries if only is None else [e for e in layer.entries if e.path in only]
+            shown |= {e.path: (index, e) for e in some if e.kind not in MARKS}
+        for path in self._gone:
+            newest = shown.get(path)
+            if newest is not None and not self._outlives(newest[0], path):
+                del shown[path]
         return shown
 
     def found(self, index: int, entry: Entry) -> Found:
@@ -81,7 +81,7 @@ class Sight:
         return self._folders
 
 
-def find(tree: LayerTree, glob: str) -> tuple[Found, ...]:
+def find(tree: LayerTree, glob: str) -> Sequence[Found]:
     """Every entry of every layer that ``glob`` fits, by path, and oldest layer first.
 
     "*.pem" fits names in any folder; with a "/" in it the glob fits whole paths from the root.
@@ -89,12 +89,13 @@ def find(tree: LayerTree, glob: str) -> tuple[Found, ...]:
     """
     fits, by_name = _compiled(glob)
     sight = Sight(tree)
-    found = [
-        sight.found(index, entry)
+    pairs = [
+        (index, entry)
         for index, entry in _entries(tree)
         if fits(entry.path.rpartition(b"/")[2] if by_name else entry.path)
     ]
-    return tuple(sorted(found, key=lambda one: (one.entry.path, one.layer)))
+    pairs.sort(key=lambda pair: pair[1].path)  # a layer stays after those under it
+    return Rows(pairs, lambda pair: sight.found(*pair))
 
 
 def big(tree: LayerTree, count: int) -> tuple[Found, ...]:

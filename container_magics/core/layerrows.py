@@ -5,7 +5,7 @@ Layers count from 1, as readers see them; paths begin with "/" and are escaped a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from container_magics.core.layerdiff import Difference
@@ -16,6 +16,7 @@ from container_magics.core.layertree import Ownership
 from container_magics.core.layerwaste import PathWaste
 from container_magics.core.merge import Hidden
 from container_magics.core.packages import PackageChange
+from container_magics.core.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,49 +123,54 @@ def touch_rows(found: Ownership) -> list[TouchRow]:
     return rows
 
 
-def file_rows(found: Iterable[Found]) -> list[FileRow]:
+def file_rows(found: Sequence[Found]) -> Rows[Found, FileRow]:
     """In the order given."""
-    return [
-        FileRow(
-            _path(one.entry.path), one.layer + 1, one.entry.kind, one.entry.size_bytes,
-            _mode(one.entry), one.entry.uid, one.entry.gid, one.state, _number(one.hider),
-        )
-        for one in found
-    ]  # fmt: skip
+    return Rows(found, _file_row)
 
 
-def waste_rows(found: Iterable[PathWaste]) -> list[WasteRow]:
+def _file_row(one: Found) -> FileRow:
+    return FileRow(
+        _path(one.entry.path), one.layer + 1, one.entry.kind, one.entry.size_bytes,
+        _mode(one.entry), one.entry.uid, one.entry.gid, one.state, _number(one.hider),
+    )  # fmt: skip
+
+
+def waste_rows(found: Sequence[PathWaste]) -> Rows[PathWaste, WasteRow]:
     """In the order given."""
-    return [WasteRow(_path(one.path), one.times_written, one.size_bytes) for one in found]
+    return Rows(found, lambda one: WasteRow(_path(one.path), one.times_written, one.size_bytes))
 
 
-def hidden_rows(found: Iterable[Hidden]) -> list[HiddenRow]:
+def hidden_rows(found: Iterable[Hidden]) -> Rows[Hidden, HiddenRow]:
     """Those with bytes, most first; they add up to all that is wasted."""
     kept = sorted((h for h in found if h.size_bytes), key=lambda h: (-h.size_bytes, h.entry.path))
-    return [
-        HiddenRow(_path(h.entry.path), h.size_bytes, h.owner + 1, h.hider + 1, h.cause, _path(h.by))
-        for h in kept
-    ]
+    return Rows(kept, _hidden_row)
 
 
-def diff_rows(found: Iterable[Difference]) -> list[DiffRow]:
+def _hidden_row(one: Hidden) -> HiddenRow:
+    path, by = _path(one.entry.path), _path(one.by)
+    return HiddenRow(path, one.size_bytes, one.owner + 1, one.hider + 1, one.cause, by)
+
+
+def diff_rows(found: Sequence[Difference]) -> Rows[Difference, DiffRow]:
     """In the order given."""
-    return [
-        DiffRow(
-            _path(one.path),
-            one.fate,
-            ", ".join(one.what),
-            kind_before=one.before.kind if one.before else None,
-            kind_after=one.after.kind if one.after else None,
-            size_before=one.before.size_bytes if one.before else None,
-            size_after=one.after.size_bytes if one.after else None,
-            mode_before=_mode(one.before) if one.before else None,
-            mode_after=_mode(one.after) if one.after else None,
-            owner_before=_owner(one.before) if one.before else None,
-            owner_after=_owner(one.after) if one.after else None,
-        )
-        for one in found
-    ]
+    return Rows(found, _diff_row)
+
+
+def _diff_row(one: Difference) -> DiffRow:
+    before, after = one.before, one.after
+    return DiffRow(
+        _path(one.path),
+        one.fate,
+        ", ".join(one.what),
+        kind_before=before.kind if before else None,
+        kind_after=after.kind if after else None,
+        size_before=before.size_bytes if before else None,
+        size_after=after.size_bytes if after else None,
+        mode_before=_mode(before) if before else None,
+        mode_after=_mode(after) if after else None,
+        owner_before=_owner(before) if before else None,
+        owner_after=_owner(after) if after else None,
+    )
 
 
 def secret_rows(found: Iterable[Secret]) -> list[SecretRow]:

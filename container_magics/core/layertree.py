@@ -6,7 +6,7 @@ Rules: OCI image spec 1.1, `layer.md`, "Applying Changesets" and "Whiteouts".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -45,7 +45,8 @@ class LayerTree:
     """An image's layers, oldest first, and what became of them. Made by ``merge``.
 
     ``changes`` has one Change for each layer, in the same order; ``hidden`` is in the order in
-    which things were hidden; ``ways`` says how the layers were read, as in ImageLayers.
+    which things were hidden; ``ways`` says how the layers were read, as in ImageLayers;
+    ``state`` is what more layers may be laid on (see ``merge``).
     Always: total_bytes == visible_bytes + hidden_bytes.
     """
 
@@ -56,6 +57,7 @@ class LayerTree:
     visible_bytes: int
     total_bytes: int
     ways: tuple[Way, ...] = field(default=(), compare=False)
+    state: Merge | None = field(default=None, compare=False, repr=False)
 
     @property
     def hidden_bytes(self) -> int:
@@ -70,6 +72,14 @@ class LayerTree:
         to it. dive counts otherwise; see ``layerwaste.dive``.
         """
         return self.visible_bytes / self.total_bytes if self.total_bytes else 1.0
+
+    def begins(self, layers: Sequence[Layer]) -> bool:
+        """Whether ``layers`` are this tree's, and more on top; and nothing was laid on it yet."""
+        mine = [(layer.diff_id, layer.empty) for layer in self.layers]
+        theirs = [(layer.diff_id, layer.empty) for layer in layers[: len(mine)]]
+        laid = self.state.count if self.state is not None else 0
+        known = all(layer.diff_id or layer.empty for layer in self.layers)
+        return known and mine == theirs and laid == len(mine)
 
     def after(self, step: int) -> Iterator[Visible]:
         """The file system after the layer ``step`` (0: the oldest alone), a folder before what
@@ -146,10 +156,17 @@ def above(tree: LayerTree, rows: int) -> LayerTree:
     )
 
 
-def merge(image: ImageLayers) -> LayerTree:
-    """Lay the layers over one another. Linear in the number of entries, marks included."""
-    state = Merge()
-    changes = [state.apply(index, layer) for index, layer in enumerate(image.layers)]
+def merge(image: ImageLayers, onto: LayerTree | None = None) -> LayerTree:
+    """Lay the layers over one another. Linear in the number of entries, marks included.
+
+    Where ``onto`` has the oldest of them already, only those above it are laid, and nothing can be
+    laid on ``onto`` any more.
+    """
+    state, changes = Merge(), list[Change]()
+    if onto is not None and onto.state is not None and onto.begins(image.layers):
+        state, changes = onto.state, [*onto.changes]
+    first = len(changes)
+    changes += (state.apply(first + n, layer) for n, layer in enumerate(image.layers[first:]))
     return LayerTree(
         image_id=image.image_id,
         layers=image.layers,
@@ -158,4 +175,5 @@ def merge(image: ImageLayers) -> LayerTree:
         visible_bytes=state.visible_bytes,
         total_bytes=sum(layer.size_bytes for layer in image.layers),
         ways=image.ways,
+        state=state,
     )

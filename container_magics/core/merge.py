@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from container_magics.core.layerpaths import first_names, ways_to
 from container_magics.core.layers import MARKS, Entry, Layer
+from container_magics.core.mergenodes import Links, Node, shown_bytes
 
 Cause = Literal["overwritten", "whiteout", "opaque", "type change"]
 
@@ -69,43 +70,23 @@ class Change:
     changed_paths: frozenset[bytes]
 
 
-class _Links:
-    """Names of one layer's file that share their bytes."""
-
-    __slots__ = ("carrier", "names", "size_bytes")
-
-    def __init__(self, carrier: bytes | None, size_bytes: int, names: int) -> None:
-        self.carrier = carrier
-        self.size_bytes = size_bytes
-        self.names = names
-
-
-class _Node:
-    """A name in the tree. ``entry`` is None for a folder that no layer names. ``children`` are by
-    their whole paths: those are there already, where names would be so many more objects."""
-
-    __slots__ = ("children", "entry", "layer", "links")
-
-    def __init__(self, entry: Entry | None, layer: int, links: _Links | None = None) -> None:
-        self.entry = entry
-        self.layer = layer
-        self.links = links
-        is_folder = entry is None or entry.kind == "dir"
-        self.children: dict[bytes, _Node] | None = {} if is_folder else None
-
-
 class Merge:
     """The file system so far. ``apply`` layers in order, oldest first."""
 
     def __init__(self) -> None:
         self.hidden: list[Hidden] = []
         self.visible_bytes = 0
-        self._root = _Node(None, -1)
+        self._root = Node(None, -1)
         self._index = -1
         self._gone: dict[bytes, int] = {}  # lower paths that this layer took away: their bytes
         self._changed: list[Entry] = []
         self._added: list[Entry] = []
-        self._folders: dict[bytes, _Node] = {}  # those that this layer has used so far
+        self._folders: dict[bytes, Node] = {}  # those that this layer has used so far
+
+    @property
+    def count(self) -> int:
+        """How many layers were laid."""
+        return self._index + 1
 
     def apply(self, index: int, layer: Layer) -> Change:
         """Lay ``layer`` on top. Its marks hide lower layers alone, wherever they stand in it."""
@@ -115,9 +96,12 @@ class Merge:
             if entry.kind in MARKS:
                 self._mark(entry)
         links = self._shared(layer.entries)
-        for entry in layer.entries:
-            if entry.kind not in MARKS:
-                self._place(entry, links.get(entry.path) if links else None)
+        if links:
+            for entry in layer.entries:
+                if entry.kind not in MARKS:
+                    self._place(entry, links.get(entry.path))
+        else:
+            self._place_all(layer.entries)
         self._folders.clear()
         return Change(
             added=_tally(self._added),
@@ -135,7 +119,7 @@ class Merge:
             node = waiting.pop()
             waiting.extend(reversed((node.children or {}).values()))
             if node.entry is not None:
-                yield Visible(node.entry, node.layer, _shown_bytes(node, carried))
+                yield Visible(node.entry, node.layer, shown_bytes(node, carried))
 
     def _mark(self, mark: Entry) -> None:
         if mark.kind == "opaque":
@@ -149,7 +133,25 @@ class Merge:
         if folder is not None and folder.children and mark.path in folder.children:
             self._hide(folder.children.pop(mark.path), "whiteout", mark.path)
 
-    def _place(self, entry: Entry, links: _Links | None) -> None:
+    def _place_all(self, entries: tuple[Entry, ...]) -> None:
+        """Place what has no hard links. A new name in a folder that was used already, as most
+        are, is placed here: the rest of the work would double its time."""
+        folders, index, added = self._folders, self._index, self._added.append
+        for entry in entries:
+            path = entry.path
+            folder = folders.get(path.rpartition(b"/")[0])
+            if folder is None or not folder.children or path in folder.children:
+                if entry.kind not in MARKS:
+                    self._place(entry, None)
+            elif entry.kind not in MARKS:
+                folder.children[path] = Node(entry, index)
+                self.visible_bytes += entry.size_bytes
+                if self._gone and self._gone.pop(path, None) is not None:
+                    self._changed.append(entry)
+                else:
+                    added(entry)
+
+    def _place(self, entry: Entry, links: Links | None) -> None:
         if not entry.path:
             self._root.entry, self._root.layer = entry, self._index
             return
@@ -158,7 +160,7 @@ class Merge:
         if old is not None and old.children is not None and entry.kind == "dir":
             self._place_folder_again(old, entry)
             return
-        siblings[entry.path] = _Node(entry, self._index, links)
+        siblings[entry.path] = Node(entry, self._index, links)
         if links is None:
             self.visible_bytes += entry.size_bytes
         if old is not None:
@@ -170,44 +172,51 @@ class Merge:
         else:
             self._changed.append(entry)
 
-    def _place_folder_again(self, node: _Node, entry: Entry) -> None:
+    def _place_folder_again(self, node: Node, entry: Entry) -> None:
         old = node.entry
         if old is not None and (old.mode, old.uid, old.gid) != (entry.mode, entry.uid, entry.gid):
             self._changed.append(entry)
         node.entry, node.layer = entry, self._index
 
-    def _folder_at(self, path: bytes) -> dict[bytes, _Node]:
+    def _folder_at(self, path: bytes) -> dict[bytes, Node]:
         """What the folder holds; folders on the way are made, what else is there gives way."""
-        node = self._folders.get(path)
-        if node is None:
-            node = self._folders[path] = self._walk(path)
+        node = self._folders.get(path) or self._walk(path)
         return node.children or self._children(node)
 
-    def _children(self, node: _Node) -> dict[bytes, _Node]:
+    def _children(self, node: Node) -> dict[bytes, Node]:
         if node.children is None:
             node.children = {}
         return node.children
 
-    def _walk(self, path: bytes) -> _Node:
-        node = self._root
-        for above in ways_to(path):
-            children = self._children(node)
-            found = children.get(above)
-            if found is None or found.children is None:
-                children[above] = folder = _Node(None, self._index)
-                if found is not None:
-                    self._hide(found, "type change", path)
-                found = folder
-            node = found
+    def _walk(self, path: bytes) -> Node:
+        """The folder, down from the nearest one above it that this layer has used."""
+        unused, by = [path], path
+        while by and (by := by.rpartition(b"/")[0]) not in self._folders and by:
+            unused.append(by)
+        node = self._folders.get(by, self._root)
+        for above in reversed(unused):
+            if above:
+                node = self._folder_in(node, above, path)
+            self._folders[above] = node
         return node
 
-    def _find(self, path: bytes) -> _Node | None:
-        node: _Node | None = self._root
+    def _folder_in(self, node: Node, path: bytes, by: bytes) -> Node:
+        children = self._children(node)
+        found = children.get(path)
+        if found is None or found.children is None:
+            children[path] = folder = Node(None, self._index)
+            if found is not None:
+                self._hide(found, "type change", by)
+            return folder
+        return found
+
+    def _find(self, path: bytes) -> Node | None:
+        node: Node | None = self._root
         for above in ways_to(path):
             node = node.children.get(above) if node is not None and node.children else None
         return node
 
-    def _hide(self, top: _Node, cause: Cause, by: bytes, instead: Entry | None = None) -> None:
+    def _hide(self, top: Node, cause: Cause, by: bytes, instead: Entry | None = None) -> None:
         """Take a name, and all below it, out of sight. ``instead`` is what is there now."""
         waiting = [top]
         while waiting:
@@ -222,7 +231,7 @@ class Merge:
             if node.layer != self._index:
                 self._gone[entry.path] = lost
 
-    def _release(self, entry: Entry, links: _Links | None) -> int:
+    def _release(self, entry: Entry, links: Links | None) -> int:
         """The bytes that go out of sight with a name."""
         lost = entry.size_bytes
         if links is not None:
@@ -233,7 +242,7 @@ class Merge:
         self.visible_bytes -= lost
         return lost
 
-    def _shared(self, entries: tuple[Entry, ...]) -> dict[bytes, _Links]:
+    def _shared(self, entries: tuple[Entry, ...]) -> dict[bytes, Links]:
         """The hard links of a layer, by every name that they go by. {} when it has none."""
         targets = {entry.path: entry.link for entry in entries if entry.kind == "hardlink"}
         if not targets:
@@ -241,7 +250,7 @@ class Merge:
         first = first_names(targets)
         wanted = set(first.values())
         by_first = {e.path: e for e in entries if e.path in wanted and e.kind not in MARKS}
-        groups: dict[bytes, _Links] = {}
+        groups: dict[bytes, Links] = {}
         for path, name in first.items():
             if name not in groups:
                 groups[name] = self._links(name, by_first.get(name))
@@ -250,19 +259,19 @@ class Merge:
                 groups[path] = groups[name]
         return groups
 
-    def _links(self, name: bytes, entry: Entry | None) -> _Links:
+    def _links(self, name: bytes, entry: Entry | None) -> Links:
         if entry is not None:
             self.visible_bytes += entry.size_bytes
-            return _Links(name, entry.size_bytes, 1)
+            return Links(name, entry.size_bytes, 1)
         node = self._find(name)
         if node is None or node.entry is None or node.children is not None:
-            return _Links(None, 0, 0)
+            return Links(None, 0, 0)
         if node.links is None:  # a link to a lower layer's file: unusual, and shared all the same
-            node.links = _Links(name, node.entry.size_bytes, 1)
+            node.links = Links(name, node.entry.size_bytes, 1)
         return node.links
 
 
-def _cause(old: _Node, entry: Entry) -> Cause:
+def _cause(old: Node, entry: Entry) -> Cause:
     files = ("file", "hardlink")
     was = old.entry.kind if old.entry is not None else "dir"
     same = was == entry.kind or (was in files and entry.kind in files)
@@ -275,16 +284,6 @@ def _same_content(old: Entry, new: Entry) -> bool | None:
     if old.size_bytes != new.size_bytes or not old.size_bytes:
         return old.size_bytes == new.size_bytes
     return None if old.crc is None or new.crc is None else old.crc == new.crc
-
-
-def _shown_bytes(node: _Node, carried: set[int]) -> int:
-    entry, links = node.entry, node.links
-    if links is None or entry is None:
-        return entry.size_bytes if entry is not None else 0
-    if links.carrier not in (None, entry.path) or id(links) in carried:
-        return 0
-    carried.add(id(links))
-    return links.size_bytes
 
 
 def _tally(entries: list[Entry]) -> Tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable
 
 from container_magics.core.layers import Entry
@@ -43,13 +44,11 @@ class Folder:
             found = self._children[name] = Folder(name)
         return found
 
-    def hold(self, entry: Entry) -> None:
-        """Count an entry of a name in it."""
-        if self._waiting is None:
-            self._waiting = []
-        self._waiting.append(entry)
-        self.size_bytes += entry.size_bytes
-        self.count += 1
+    def hold(self, entries: list[Entry]) -> None:
+        """Count the entries of all names in it, those of folders apart that are there already."""
+        self._waiting = entries
+        self.size_bytes += sum([entry.size_bytes for entry in entries])
+        self.count += len(entries)
 
     def take(self, entry: Entry) -> None:
         """Count an entry at this very path."""
@@ -62,12 +61,14 @@ def tree_of(entries: Iterable[Entry]) -> Folder:
     """The root of a tree of the entries, their marks included."""
     root = Folder(b"")
     folders = {b"": root}  # by path, each after the one that it is in
+    held: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in entries:
-        if not entry.path:
+        if entry.path:
+            held[entry.path.rpartition(b"/")[0]].append(entry)
+        else:
             root.take(entry)
-            continue
-        above = entry.path.rpartition(b"/")[0]
-        (folders.get(above) or _made(folders, above)).hold(entry)
+    for path, inside in held.items():
+        (folders.get(path) or _made(folders, path)).hold(inside)
     for path, folder in reversed(folders.items()):
         if path:
             parent = folders[path.rpartition(b"/")[0]]
@@ -77,16 +78,13 @@ def tree_of(entries: Iterable[Entry]) -> Folder:
 
 
 def _made(folders: dict[bytes, Folder], path: bytes) -> Folder:
-    """The folder at ``path``, and those that it is in."""
-    folder, at = folders[b""], -1
-    while at < len(path):
-        start = at + 1
-        at = path.find(b"/", start)
-        at = len(path) if at < 0 else at
-        above = path[:at]
-        if above not in folders:
-            folders[above] = folder.folder(path[start:at])
-        folder = folders[above]
+    """The folder at ``path``, and those that it is in: made from the nearest that is there."""
+    missing = [path]
+    while (above := missing[-1].rpartition(b"/")[0]) not in folders:
+        missing.append(above)
+    folder = folders[above]
+    for each in reversed(missing):
+        folder = folders[each] = folder.folder(each.rpartition(b"/")[2])
     return folder
 
 

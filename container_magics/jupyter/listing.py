@@ -1,4 +1,4 @@
-"""A list that shows itself as a table, and gives itself to pandas."""
+"""Rows that show themselves as a table, and give themselves to pandas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from container_magics.core.rows import Rows
 from container_magics.errors import UsageError
 from container_magics.view.bundle import bundle
 from container_magics.view.model import View
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class Listing(list[dict[str, Any]]):
-    """A list of dicts, one for each row; ``df`` is the same as a DataFrame."""
+class Listing(Rows[Any, dict[str, Any]]):
+    """A sequence of dicts, one for each row; ``df`` is the same as a DataFrame."""
 
     def __init__(self, facts: Sequence[Any], view: View, kind: type[Any] | None = None) -> None:
         """Take facts, and the view that shows them. They are dataclasses of one ``kind``, which
         names the columns also of an empty list. ``view`` is kept."""
-        super().__init__(asdict(fact) for fact in facts)
+        super().__init__(facts, asdict)
         self.view = view
         self._columns = [field.name for field in fields(kind)] if kind else None
 

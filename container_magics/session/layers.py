@@ -36,19 +36,26 @@ LayersEvent = LayersReading | LayersRead
 
 
 def explore(
-    engine: Engine | None, image: str, *, base_rows: int = 0, sources: Sources = ENGINE_ALONE
+    engine: Engine | None,
+    image: str,
+    *,
+    base_rows: int = 0,
+    sources: Sources = ENGINE_ALONE,
+    onto: LayerTree | None = None,
 ) -> Generator[LayersEvent, None, None]:
     """The layers of ``image``, or of the container of that name: its writable layer is on top.
 
     An image that is elsewhere (``is_elsewhere``) needs no ``engine``, any other does.
     Yields LayersReading as it goes, and LayersRead last. The ``base_rows`` oldest rows of the
     history become one, "the base image"; 0 leaves all as they are. ``sources`` are asked before the
-    engine's archive. Raises ImageNotFound when the engine has neither, and what ``read_image``
+    engine's archive; ``onto`` is a tree that this one may begin with (see ``merge``). Raises
+    ImageNotFound when the engine has neither, and what ``read_image``
     raises.
     """
     for event in _read(engine, image, sources):
         if isinstance(event, ImageLayers):
-            yield LayersRead(merge(squashed(event, base_rows, GROUND) if base_rows else event))
+            whole = squashed(event, base_rows, GROUND) if base_rows else event
+            yield LayersRead(merge(whole, onto))
         else:
             yield event
 
@@ -93,12 +100,14 @@ def image_of(engine: Engine, name: str) -> str:
     return name
 
 
-def image_id(engine: Engine, name: str) -> str:
-    """The ID of the engine's image of this name; "" when there is none."""
+def identity(engine: Engine, name: str) -> tuple[str, tuple[str, ...]]:
+    """The ID of the engine's image of this name, and its diff IDs, oldest first; "" and () when
+    there is none."""
     try:
-        return str(images.inspect(engine, name)["Id"])
+        facts = images.inspect(engine, name)
     except NotFound:
-        return ""
+        return "", ()
+    return str(facts["Id"]), tuple((facts.get("RootFS") or {}).get("Layers") or ())
 
 
 def _needed(engine: Engine | None) -> Engine:

@@ -24,7 +24,7 @@ from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import Sources, read_image
 from container_magics.view.html import html
 from container_magics.view.present import layers as present
-from tests.bench import program
+from tests.bench import layerquestions, program
 from tests.bench.kernel import OURS, Kernel, kernel
 from tests.bench.largeimage import FILES, LAYERS, OLD_PATH, SECOND, TAG, image
 from tests.bench.turns import Row, in_turns, peak, quotient, say, within
@@ -83,7 +83,8 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
             *questions(url, repeats),
             page_size(tree),
         ]
-    return [*rows, linear(repeats)]
+    say("asking")
+    return [*rows, linear(repeats), *layerquestions.rows(max(repeats, 5))]
 
 
 class Looks:

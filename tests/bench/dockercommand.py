@@ -8,8 +8,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from container_magics.engine.client import Engine
 
@@ -71,16 +72,21 @@ def swept(engine: Engine) -> Iterator[None]:
         ours = {"label": LABEL}
         for container in engine.api.containers(all=True, filters=ours):
             engine.api.remove_container(container["Id"], force=True, v=True)
-        # Newest first: an image cannot go before those that were made from it.
-        for image in engine.api.images(all=True, filters=ours):
-            with _gone_already():
-                engine.api.remove_image(image["Id"], force=True)
+        while images := engine.api.images(all=True, filters=ours):
+            removed = [_removed(engine, image["Id"]) for image in images]
+            if not any(removed):
+                raise RuntimeError(f"{len(images)} images of the benchmarks cannot be removed")
 
 
-@contextmanager
-def _gone_already() -> Iterator[None]:
-    """An image takes those without a name with it that it was made from."""
+def _removed(engine: Engine, image_id: str) -> bool:
+    """Whether an image is gone now, by us or with another one; not so while others are made from
+    it, which the engine lists in no order that one could rely on."""
     try:
-        yield
+        engine.api.remove_image(image_id, force=True)
     except NotFound:
-        return
+        return True
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+        return False
+    return True

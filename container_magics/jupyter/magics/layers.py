@@ -128,26 +128,32 @@ class LayersMagics(BenchMagics):
     def read(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
         """An image's layers; those that were asked for last are still here."""
         from container_magics.engine.layersources import MEMORY
-        from container_magics.session.layers import image_id, is_elsewhere
+        from container_magics.session.layers import identity, is_elsewhere
 
         begin_s = time.perf_counter()
-        known = "" if is_elsewhere(image) else image_id(self.bench.engine, image)
+        nothing = ("", ())
+        known, ids = nothing if is_elsewhere(image) else identity(self.bench.engine, image)
         key = (known, base_rows)
-        if key[0] and self._open is not None and self._open[0] == key:
+        if known and self._open is not None and self._open[0] == key:
             tree = self._open[1]
             count = sum(bool(layer.diff_id) for layer in tree.layers)
             way = Way(MEMORY, count, time.perf_counter() - begin_s)
             return replace(tree, ways=(way,))
+        onto = None
         if self._open is not None:
             # the layers that both have are there once; the rest of the old tree makes room
-            layers, self._open = self._open[1].layers, None
+            layers = self._open[1].layers
             held = {layer.diff_id: layer.entries for layer in layers if layer.diff_id}
             sources = replace(sources, held=held)
-        tree = self.read_anew(image, base_rows, sources)
-        self._open = (key, tree) if key[0] else None
+            onto = self._open[1] if tuple(held) == ids[: len(held)] else None
+            self._open = None
+        tree = self.read_anew(image, base_rows, sources, onto)
+        self._open = (key, tree) if known else None
         return tree
 
-    def read_anew(self, image: str, base_rows: int, sources: Sources) -> LayerTree:
+    def read_anew(
+        self, image: str, base_rows: int, sources: Sources, onto: LayerTree | None
+    ) -> LayerTree:
         """Read an image's layers, with a meter where the mode allows one."""
         from container_magics.jupyter.publish import CellPublisher, play
         from container_magics.session.layers import (
@@ -162,7 +168,7 @@ class LayersMagics(BenchMagics):
         engine = engine_for([image], lambda: self.bench.engine)
         try:
             state = play(
-                explore(engine, image, base_rows=base_rows, sources=sources),
+                explore(engine, image, base_rows=base_rows, sources=sources, onto=onto),
                 Exploring(),
                 lambda state: (
                     present.reading(state.last)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from container_magics.core import units
+from container_magics.core.layerdiff import Difference
 from container_magics.core.layerrows import (
     DiffRow,
     FileRow,
@@ -19,6 +21,7 @@ from container_magics.core.layers import shown
 from container_magics.core.layertree import LayerTree
 from container_magics.core.layerwaste import dive
 from container_magics.core.packages import unread
+from container_magics.core.rows import Rows
 from container_magics.core.terminal import plain
 from container_magics.errors import UsageError
 from container_magics.view.model import Column, Group, Note, Table, View
@@ -48,7 +51,8 @@ def answer_view(
     if question == "hidden":
         return hidden(rows, tree, on_base=on_base)
     if question == "diff":
-        return diff(rows, words.image, words.diff, content=words.content)
+        changes = cast("Rows[Difference, DiffRow]", rows)
+        return diff(changes, words.image, words.diff, content=words.content)
     if question == "secrets":
         return secrets(rows, words.image)
     if question == "packages":
@@ -73,25 +77,25 @@ def tree_view(tree: LayerTree, step: int, *, alone: bool = False) -> View:
 
 def files(rows: Sequence[FileRow], caption: str) -> View:
     """Entries of layers, in the order given."""
-    return _table(
-        ("path", "layer", "size", "mode", "owner", "state"),
-        [
-            (
-                row.path, str(row.layer), _size(row.kind, row.size_bytes), row.mode,
-                f"{row.uid}:{row.gid}",
-                f"hidden by layer {row.hidden_by}" if row.hidden_by else row.state,
-            )
-            for row in rows
-        ],
-        caption,
-    )  # fmt: skip
+    cells = [
+        (
+            row.path, str(row.layer), _size(row.kind, row.size_bytes), row.mode,
+            f"{row.uid}:{row.gid}",
+            f"hidden by layer {row.hidden_by}" if row.hidden_by else row.state,
+        )
+        for row in rows[:ROWS_SHOWN]
+    ]  # fmt: skip
+    return _table(("path", "layer", "size", "mode", "owner", "state"), cells, caption, len(rows))
 
 
 def wasted(rows: Sequence[WasteRow], tree: LayerTree, *, on_base: bool = False) -> View:
     """Paths with hidden bytes, and dive's numbers under them."""
     caption = f"{units.size(tree.hidden_bytes)} wasted, at {units.count(len(rows), 'path')}"
-    cells = [(row.path, str(row.times_written), units.size(row.wasted_bytes)) for row in rows]
-    table = _table(("path", "times", "wasted"), cells, caption)
+    cells = [
+        (row.path, str(row.times_written), units.size(row.wasted_bytes))
+        for row in rows[:ROWS_SHOWN]
+    ]
+    table = _table(("path", "times", "wasted"), cells, caption, len(rows))
     return table if on_base else Group((table, dive_note(tree)))
 
 
@@ -116,21 +120,23 @@ def hidden(rows: Sequence[HiddenRow], tree: LayerTree, *, on_base: bool = False)
             f"layer {row.hidden_by}: {row.cause}"
             + (f" at {row.by}" if row.by != row.path else ""),
         )
-        for row in rows
+        for row in rows[:ROWS_SHOWN]
     ]  # fmt: skip
     all_bytes, seen = units.size(tree.total_bytes), units.size(tree.visible_bytes)
     caption = f"{units.size(tree.hidden_bytes)} hidden"
     if not on_base:
         caption += f": {all_bytes} in all, {seen} can be seen"
-    return _table(("path", "hidden", "layer", "hidden by"), cells, caption)
+    return _table(("path", "hidden", "layer", "hidden by"), cells, caption, len(rows))
 
 
-def diff(rows: Sequence[DiffRow], one: str, other: str, *, content: bool) -> View:
+def diff(rows: Rows[Difference, DiffRow], one: str, other: str, *, content: bool) -> View:
     """What differs from image ``one`` to ``other``; ``content`` says that bytes were compared."""
-    counts = [f"{sum(r.change == c for r in rows)} {c}" for c in ("added", "removed", "changed")]
-    caption = f"From {one} to {other}: {', '.join(counts)}"
-    cells = [(row.path, row.change, _difference(row)) for row in rows]
-    table = _table(("path", "change", "what"), cells, caption, "no path differs")
+    found = Counter(one.fate for one in rows.found)
+    counts = ", ".join(f"{found[fate]} {fate}" for fate in ("added", "removed", "changed"))
+    caption = f"From {one} to {other}: {counts}"
+    cells = [(row.path, row.change, _difference(row)) for row in rows[:ROWS_SHOWN]]
+    columns = ("path", "change", "what")
+    table = _table(columns, cells, caption, len(rows), "no path differs")
     if content:
         return table
     note = Note("The bytes of files of one size were not compared.", hint="Add --content for it.")
@@ -168,7 +174,7 @@ def secrets(rows: Sequence[SecretRow], image: str) -> View:
             row.secret, row.path or "(its instruction)", str(row.line or ""), str(row.layer),
             f"layer {row.hidden_by}, and still shipped" if row.hidden_by else "",
         )
-        for row in rows
+        for row in rows[:ROWS_SHOWN]
     ]  # fmt: skip
     caption = f"{units.count(len(rows), 'secret')} in {image}; values are not shown"
     note = Note(
@@ -176,7 +182,8 @@ def secrets(rows: Sequence[SecretRow], image: str) -> View:
         "warning",
         hint="Change them where they are used, and build anew with `RUN --mount=type=secret`.",
     )
-    return Group((_table(("secret", "path", "line", "layer", "hidden by"), cells, caption), note))
+    columns = ("secret", "path", "line", "layer", "hidden by")
+    return Group((_table(columns, cells, caption, len(rows)), note))
 
 
 def packages(rows: Sequence[PackageRow], unread: Sequence[bytes], image: str) -> View:
@@ -187,11 +194,11 @@ def packages(rows: Sequence[PackageRow], unread: Sequence[bytes], image: str) ->
             plain(f"{row.before} → {row.version}") if row.change == "changed"
             else plain(row.version or row.before),
         )
-        for row in rows
+        for row in rows[:ROWS_SHOWN]
     ]  # fmt: skip
     table = _table(
         ("layer", "change", "manager", "package", "version"),
-        cells, f"Packages of {image}, by layer", "no dpkg, apk or pip package",
+        cells, f"Packages of {image}, by layer", len(rows), "no dpkg, apk, rpm or pip package",
     )  # fmt: skip
     if not unread:
         return table
@@ -246,10 +253,12 @@ def _table(
     names: tuple[str, ...],
     cells: Sequence[tuple[str, ...]],
     caption: str,
+    rows: int,
     empty: str = "none",
 ) -> Table:
-    more = len(cells) - ROWS_SHOWN
+    """A table of the first of so many rows."""
+    more = rows - len(cells)
     if more > 0:
-        caption += f"; the first {ROWS_SHOWN} shown, {units.count(more)} more in the list"
+        caption += f"; the first {len(cells)} shown, {units.count(more)} more in the list"
     columns = tuple(Column(name, "right" if name in _RIGHT else "left") for name in names)
-    return Table(columns, tuple(cells[:ROWS_SHOWN]), caption, empty)
+    return Table(columns, tuple(cells), caption, empty)

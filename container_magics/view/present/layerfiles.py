@@ -22,14 +22,12 @@ def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool =
     """
     then = until(tree, step)
     seen = Sight(then).seen()
-    owners = {path: index for path, (index, _) in seen.items()}
     ghosts = {h.entry.path: h.entry for h in then.hidden if h.hider == step and h.owner != step}
     ghosts = {path: entry for path, entry in ghosts.items() if path not in seen}
-    if alone:
-        seen = {path: one for path, one in seen.items() if one[0] == step}
-    root = tree_of([*(entry for _, entry in seen.values()), *ghosts.values()])
+    entries = [entry for index, entry in seen.values() if index == step or not alone]
+    root = tree_of([*entries, *ghosts.values()])
     chosen = largest(root, nodes)
-    drawing = _Drawing(then, step, owners, ghosts, chosen)
+    drawing = _Drawing(then, step, seen, ghosts, chosen)
     which = "The files of layer" if alone else "The files after layer"
     line = instruction(tree.layers[step])[:NAME_LENGTH]
     caption = f"{which} {step + 1} ({line}), and what it {'hid' if alone else 'did'}"
@@ -41,11 +39,11 @@ class _Drawing:
         self,
         tree: LayerTree,
         step: int,
-        owners: dict[bytes, int],
+        seen: dict[bytes, tuple[int, Entry]],
         ghosts: dict[bytes, Entry],
         chosen: dict[int, list[Folder]],
     ) -> None:
-        self._step, self._owners, self._ghosts, self._chosen = step, owners, ghosts, chosen
+        self._step, self._seen, self._ghosts, self._chosen = step, seen, ghosts, chosen
         self._changed = tree.changes[step].changed_paths
 
     def node(self, folder: Folder, depth: int) -> Node:
@@ -75,14 +73,14 @@ class _Drawing:
             if entry.path in self._ghosts:
                 parts.append("hidden, still shipped")
             elif entry.kind != "dir":
-                parts.append(f"layer {self._owners[entry.path] + 1}")
+                parts.append(f"layer {self._seen[entry.path][0] + 1}")
         return ", ".join(parts)
 
     def _mark(self, folder: Folder) -> Mark:
         for entry in folder.entries:
             if entry.path in self._ghosts:
                 return "hidden"
-            if self._owners[entry.path] == self._step:
+            if self._seen[entry.path][0] == self._step:
                 if entry.path in self._changed:
                     return "changed"
                 return "added" if entry.kind != "dir" else ""
