@@ -45,6 +45,7 @@ def layers(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
 
 def _layers(words: argparse.Namespace, say: Callable[[str], None]) -> int:
     from container_magics.core.layerrules import check_spelling, verdicts
+    from container_magics.core.layersflags import images
     from container_magics.engine.client import connect
     from container_magics.engine.layercache import user_cache
     from container_magics.engine.layersources import Sources
@@ -56,7 +57,7 @@ def _layers(words: argparse.Namespace, say: Callable[[str], None]) -> int:
         check_spelling(words.rules)
     if words.json and words.tree is not None:
         raise UsageError("--tree is drawn, and has no JSON.", hint='Ask `--find "**"` instead.')
-    engine = engine_for([words.image, *([words.diff] if words.diff else [])], connect)
+    engine = engine_for(images(words), connect)
     sources = Sources(user_cache(os.environ), helper=words.helper)
     try:
         tree = _read(engine, words.image, sources)

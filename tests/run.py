@@ -10,7 +10,9 @@ engine that this user has, and one test after another. Then:
 4. what is left on the engine and on the machine that was not there before: nothing, or it fails
 
 The engines are stopped in the end, also after a failure and after Ctrl-C. Other arguments go to
-pytest, which then runs alone (``make test ARGS="tests/unit -x"``).
+pytest, which then runs alone (``make test ARGS="tests/unit -x"``). ``--engine NAME`` before them
+gives it another engine: "newer" (Docker 26, overlay2), "newer-containerd" (Docker 26, containerd's
+image store), "podman".
 """
 
 from __future__ import annotations
@@ -26,11 +28,16 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import docker
 from leftovers import RUN, Inventory, image_names, left_over, take_inventory
 from workers import STATES
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "engine"))
+from otherengines import give_image, newer_engine
+from podmanengine import podman_engine
 
 from container_magics.engine import command, private
 from container_magics.engine.base import BASE, TOOLS, ensure_base, has_base
@@ -60,6 +67,11 @@ NEEDED = {
 }
 # Playwright's driver is linked with it, and Debian's node brings it only by the way.
 NEEDED_LIBRARY = ("atomic", "libatomic1")
+OTHERS = {
+    "newer": partial(newer_engine, store="overlay2"),
+    "newer-containerd": partial(newer_engine, store="containerd"),
+    "podman": podman_engine,
+}
 SETTLE_S = 15.0
 TIDY_S = 90.0
 NBVAL = ("--nbval", "--nbval-cell-timeout=300")
@@ -83,6 +95,8 @@ def main(arguments: Sequence[str]) -> int:
         ensure_base(engine, say)
         if arguments[:1] == ["--bench"]:
             return follow([sys.executable, "-m", "tests.bench.run", *arguments[1:]])[0]
+        if arguments[:1] == ["--engine"]:
+            return on_another_engine(engine, *arguments[1:])
         if arguments:
             return follow(pytest(*arguments))[0]
         with second_engine(engine) as second:
@@ -111,6 +125,16 @@ def everything(engines: Sequence[Engine]) -> int:
     say(f"Left behind by the tests: {len(left) or 'nothing'}")
     say(closing_line)
     return 1 if left or any(statuses) else 0
+
+
+def on_another_engine(engine: Engine, name: str = "", *arguments: str) -> int:
+    """Run pytest on an engine of that name, which gets the base image from ``engine``."""
+    if name not in OTHERS:
+        sys.exit(f"--engine {name}: it is one of {', '.join(OTHERS)}.")
+    with OTHERS[name](STATE) as other:
+        give_image(engine, other, BASE)
+        os.environ["DOCKER_HOST"] = other.endpoint.url
+        return follow(pytest(*NBVAL, *(arguments or ("tests", "notebooks"))))[0]
 
 
 def what_is_left(api: docker.APIClient, before: Inventory, *, whole_machine: bool) -> list[str]:

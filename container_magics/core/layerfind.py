@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from container_magics.core.layers import MARKS, Entry, Layer
@@ -28,6 +30,9 @@ class Found(NamedTuple):
     hider: int | None = None
 
 
+_path = itemgetter(Entry._fields.index("path"))
+
+
 class Sight:
     """Tells what a tree's merged image shows, without laying its layers again."""
 
@@ -47,7 +52,8 @@ class Sight:
         shown: dict[bytes, tuple[int, Entry]] = {}
         for index, layer in enumerate(self._tree.layers):
             some = layer.entries if only is None else [e for e in layer.entries if e.path in only]
-            shown |= {e.path: (index, e) for e in some if e.kind not in MARKS}
+            kept = [entry for entry in some if entry.kind not in MARKS]
+            shown.update(zip(map(_path, kept), zip(repeat(index), kept), strict=False))
         for path in self._gone:
             newest = shown.get(path)
             if newest is not None and not self._outlives(newest[0], path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,11 @@ def add_flags(add: Callable[..., Any]) -> None:
         "a container that is made for it, never started, and removed at once: the engine's folder "
         "is bound into it, read-only")  # fmt: skip
     add("--assert", dest="rules", metavar="RULES", help="an error unless all of them hold")
+
+
+def images(words: Namespace) -> list[str]:
+    """The images that are asked about: one, or two to compare."""
+    return [words.image, *([words.diff] if words.diff else [])]
 
 
 def number(text: str) -> int:

@@ -10,6 +10,8 @@ from container_magics.core.layertree import LayerTree
 def until(tree: LayerTree, step: int) -> LayerTree:
     """The tree of the layers up to the index ``step`` alone (oldest 0)."""
     layers = tree.layers[: step + 1]
+    if len(layers) == len(tree.layers):
+        return tree
     hidden = tuple(one for one in tree.hidden if one.hider <= step)
     total_bytes = sum(layer.size_bytes for layer in layers)
     return replace(

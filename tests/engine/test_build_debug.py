@@ -5,19 +5,24 @@ from __future__ import annotations
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from buildbench import CLASSIC, Bench, both
 from leftovers import Inventory
+from test_interrupts import Presser
 
 from container_magics.core.buildplan import FailedBuild
 from container_magics.core.buildspec import BuildSpec
 from container_magics.engine import images
+from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
-from container_magics.engine.ownership import DEBUG, Owner, owner
-from container_magics.errors import ContainerFailed, NameTaken, UsageError
+from container_magics.engine.ownership import DEBUG, SESSION, Owner, owner
+from container_magics.errors import ContainerFailed, ContainerMagicsError, NameTaken, UsageError
+from container_magics.jupyter.stop import stop_button
 from container_magics.session.debugging import go_in
+from container_magics.session.stopper import Stopper
 from container_magics.session.sweep import end_session, sweep
 
 
@@ -167,6 +172,26 @@ def test_a_base_that_is_not_there_leaves_nothing_to_go_into(bench: Bench, me: Ow
     result = bench.run(spec)
     with pytest.raises(UsageError):
         go_in(bench.engine, FailedBuild(spec, result.state), me)
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_an_interrupt_at_any_moment_leaves_nothing_or_a_container_to_use(
+    bench: Bench, me: Owner, moment: int
+):
+    broken = failed(bench, "RUN echo NONCE > /before", "RUN exit 3")
+    presser = Presser(0.03 * moment)
+    with suppress(KeyboardInterrupt, ContainerMagicsError):
+        try:
+            presser.start()
+            stopper = Stopper()
+            with stop_button(stopper):
+                go_in(bench.engine, broken, me, stopper=stopper)
+        finally:
+            presser.finish()
+    running = verbs.containers(bench.engine, f"{SESSION}={me.session}")
+    for one in running:
+        assert inside(bench, one["Id"], "cat /before") == f"{bench.nonce}\n"
+    assert len(debug_images(bench, me)) == len(running)
 
 
 def test_podman_is_refused_by_name(podman: Engine, base: str):

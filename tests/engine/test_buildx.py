@@ -16,6 +16,7 @@ import pytest
 from buildbench import Bench
 from conftest import STATE
 from otherengines import give_image, newer_docker
+from registry import push, registry
 from test_build import becomes, in_use
 
 from container_magics.core.buildspec import BuildSpec, SecretRef
@@ -128,6 +129,30 @@ def test_an_image_with_its_cache_serves_another_engine(
         second.remove()
     assert one.steps() == {"COPY data /d": "done"}
     assert two.steps() == {"COPY data /d": how}
+
+
+@pytest.mark.parametrize(
+    ("maker", "user"),
+    [("engine", "newer"), ("newer", "engine"), ("engine", "newer_containerd")],
+)
+def test_a_cache_in_a_registry_serves_another_engine(
+    maker: str, user: str, request: pytest.FixtureRequest, base: str, tmp_path: Path
+) -> None:
+    """The image is pushed by the one; the other has it not, and asks for its layers alone."""
+    first, second = (Bench(request.getfixturevalue(one), base) for one in (maker, user))
+    second.nonce = first.nonce
+    with registry(tmp_path) as address:
+        first.tag = f"{address}/cached:1"
+        try:
+            inline = (("BUILDKIT_INLINE_CACHE", "1"),)
+            one = first.run(from_scratch(first, "COPY data /d", build_args=inline))
+            push(first.engine, first.tag)
+            two = second.run(from_scratch(second, "COPY data /d", cache_from=(first.tag,)))
+        finally:
+            first.remove()
+            second.remove()
+    assert one.steps() == {"COPY data /d": "done"}
+    assert two.steps() == {"COPY data /d": "cached"}
 
 
 def test_what_fails_is_told_as_ever(able: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

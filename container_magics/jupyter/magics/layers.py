@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import line_magic, magics_class
 
 from container_magics.core.layers import Way
-from container_magics.core.layersflags import layers_parser
+from container_magics.core.layersflags import images, layers_parser
 from container_magics.errors import CheckFailed
 from container_magics.jupyter.collecting import uncollected
 from container_magics.jupyter.magics.common import BenchMagics, told
@@ -78,6 +78,8 @@ class LayersMagics(BenchMagics):
         if words.watch and not self.bench.stable:
             from container_magics.jupyter.explorer import explorer
 
+            for one in answered:
+                show(one.view)
             return explorer(self.bench, tree, words.image)
         if not asked and not words.rules:
             stable = self.bench.stable
@@ -102,8 +104,7 @@ class LayersMagics(BenchMagics):
         found = []
         if words.tree is not None:
             found.append(Listing([], tree_view(tree, words.tree, alone=words.alone)))
-        names = [words.image, *([words.diff] if words.diff else [])]
-        engine = engine_for(names, lambda: self.bench.engine)
+        engine = engine_for(images(words), lambda: self.bench.engine)
         for one in answers(engine, tree, words, other, sources):
             rows = one.rows
             if one.question == "packages":  # the base image's are those of the day

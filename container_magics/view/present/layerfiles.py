@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import itemgetter
+
 from container_magics.core import units
 from container_magics.core.layerfind import Sight
 from container_magics.core.layers import Entry, shown
@@ -24,8 +27,8 @@ def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool =
     seen = Sight(then).seen()
     ghosts = {h.entry.path: h.entry for h in then.hidden if h.hider == step and h.owner != step}
     ghosts = {path: entry for path, entry in ghosts.items() if path not in seen}
-    entries = [entry for index, entry in seen.values() if index == step or not alone]
-    root = tree_of([*entries, *ghosts.values()])
+    some = [one for one in seen.values() if one[0] == step] if alone else seen.values()
+    root = tree_of(chain(map(itemgetter(1), some), ghosts.values()))
     chosen = largest(root, nodes)
     drawing = _Drawing(then, step, seen, ghosts, chosen)
     which = "The files of layer" if alone else "The files after layer"
