@@ -37,8 +37,9 @@ def go_in(
 ) -> DebugPlan:
     """Leave a container running as the failing instruction found it; returns what was done.
 
-    A container of an earlier call is replaced, and its image goes. UsageError where there is
-    no layer to go into, BuildFailed where the layers cannot be had again, NameTaken.
+    A container of an earlier call is replaced, and its image goes. After an interrupt the engine
+    may finish the image all the same: it goes at the next call, or with the session. UsageError
+    where there is no layer to go into, BuildFailed where the layers cannot be had again, NameTaken.
     """
     if builds.is_podman(engine):
         raise UsageError(

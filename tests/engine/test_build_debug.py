@@ -175,9 +175,11 @@ def test_a_base_that_is_not_there_leaves_nothing_to_go_into(bench: Bench, me: Ow
 
 
 @pytest.mark.parametrize("moment", range(12))
-def test_an_interrupt_at_any_moment_leaves_nothing_or_a_container_to_use(
+def test_an_interrupt_at_any_moment_leaves_a_container_to_use_or_none(
     bench: Bench, me: Owner, moment: int
 ):
+    """An engine may finish a build that it was told to give up: its image goes with the session,
+    which the fixture ``me`` looks at."""
     broken = failed(bench, "RUN echo NONCE > /before", "RUN exit 3")
     presser = Presser(0.03 * moment)
     with suppress(KeyboardInterrupt, ContainerMagicsError):
@@ -191,7 +193,7 @@ def test_an_interrupt_at_any_moment_leaves_nothing_or_a_container_to_use(
     running = verbs.containers(bench.engine, f"{SESSION}={me.session}")
     for one in running:
         assert inside(bench, one["Id"], "cat /before") == f"{bench.nonce}\n"
-    assert len(debug_images(bench, me)) == len(running)
+    assert len(running) <= len(debug_images(bench, me)) <= 1
 
 
 def test_podman_is_refused_by_name(podman: Engine, base: str):
