@@ -1,4 +1,4 @@
-"""The command container-magics: engine, base, doctor, lab and layers, beside the notebook."""
+"""The command container-magics: engine, base, doctor, lab, layers, test and pack."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
     _add_lab(commands)
     _add_layers(commands)
+    _add_exercises(commands)
     return parser
 
 
@@ -109,6 +110,17 @@ def _add_layers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     layers = _add(commands, "layers", "say what makes an image big, and hold it against rules")
     clilayers.add_flags(layers)
     layers.set_defaults(run=lambda arguments: clilayers.layers(arguments, say))
+
+
+def _add_exercises(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from container_magics import cliexercises
+
+    test = _add(commands, "test", "prove every exercise of notebooks")
+    cliexercises.add_test_flags(test)
+    test.set_defaults(run=lambda arguments: cliexercises.test(arguments, say))
+    pack = _add(commands, "pack", "hide the answers of exercises, for the students' copy")
+    cliexercises.add_pack_flags(pack)
+    pack.set_defaults(run=lambda arguments: cliexercises.pack(arguments, say))
 
 
 def _start(_arguments: argparse.Namespace) -> int:

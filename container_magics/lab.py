@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from container_magics.core.exercisepack import packed_file
 from container_magics.engine.base import TOOLS, ensure_base
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.command import can_install, find, install, ourselves
@@ -126,9 +126,9 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
         name = original.relative_to(source).as_posix()
         if _may_write(folder / name, copied.get(name)):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(original, folder / name)
-            copied[name] = _digest(original)
-        elif copied.get(name) != _digest(original):
+            (folder / name).write_bytes(_for_students(original))
+            copied[name] = _digest(folder / name)
+        elif copied.get(name) != hashlib.sha256(_for_students(original)).hexdigest():
             kept.append(f"Kept your {folder / name}; the course has a newer one: {original}")
     (folder / COPIED).write_text(json.dumps(copied, indent=1), encoding="utf-8")
     return kept
@@ -137,6 +137,12 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
 def _is_course(path: Path, source: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.relative_to(source).parts)
     return path.is_file() and not hidden
+
+
+def _for_students(original: Path) -> bytes:
+    """A file as it is, but for exercises: their answers are packed."""
+    data = original.read_bytes()
+    return packed_file(data.decode()).encode() if original.suffix == ".md" else data
 
 
 def _may_write(path: Path, copied_digest: str | None) -> bool:

@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from container_magics.core.argparser import FlagParser
 from container_magics.core.buildflags import build_parser
 from container_magics.core.composeflags import compose_parser, project_parser
+from container_magics.core.exerciseflags import (
+    check_parser,
+    exercise_parser,
+    from_file_parser,
+    hint_parser,
+    progress_parser,
+    reset_parser,
+    solve_parser,
+)
 from container_magics.core.flags import run_parser
 from container_magics.core.imageflags import image_parser, images_parser
 from container_magics.core.layersflags import layers_parser
@@ -70,6 +79,19 @@ NOUNS: dict[str, tuple[Magic, ...]] = {
     "SSH practice": (
         Magic(sshbox_parser, "%sshbox reset"),
         Magic(ssh_parser, "%%ssh box --out who\nwhoami"),
+    ),
+    "Exercises": (
+        Magic(
+            exercise_parser,
+            "%%exercise hello\nLeave a file `hello` in your home.\n\n--- check\n"
+            'test -f hello || fail "There is no file hello."\n--- solution\n%%ssh box\ntouch hello',
+        ),
+        Magic(from_file_parser, "%exercise first-login --file ssh-practice.md"),
+        Magic(check_parser, "%check hello"),
+        Magic(hint_parser, "%hint hello"),
+        Magic(solve_parser, "%solve hello"),
+        Magic(reset_parser, "%reset hello"),
+        Magic(progress_parser, "%progress --csv done.csv"),
     ),
     "The engine": (Magic(engine_parser, "%engine"), Magic(doctor_parser, "%doctor")),
 }

@@ -8,6 +8,7 @@ from container_magics.jupyter import completion
 from container_magics.jupyter.magics.compose import ComposeMagics
 from container_magics.jupyter.magics.container import ContainerMagics
 from container_magics.jupyter.magics.engine import EngineMagics
+from container_magics.jupyter.magics.exercise import ExerciseMagics
 from container_magics.jupyter.magics.image import ImageMagics
 from container_magics.jupyter.magics.layers import LayersMagics
 from container_magics.jupyter.magics.lists import ListMagics
@@ -21,6 +22,7 @@ MAGICS = (
     ListMagics,
     ComposeMagics,
     SshMagics,
+    ExerciseMagics,
     EngineMagics,
 )
 

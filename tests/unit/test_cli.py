@@ -21,6 +21,8 @@ COMMANDS = [
     ["doctor"],
     ["lab"],
     ["layers"],
+    ["test"],
+    ["pack"],
 ]
 
 

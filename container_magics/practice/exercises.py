@@ -1,0 +1,106 @@
+"""An exercise's scripts, run in its box: the setup, and the check with its one sentence."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from container_magics.core.events import Exited, Output
+from container_magics.core.exercise import Exercise, Script
+from container_magics.core.layersecrets import masked
+from container_magics.core.spec import ContainerSpec
+from container_magics.core.terminal import plain
+from container_magics.engine import run as verbs
+from container_magics.engine.client import Engine
+from container_magics.engine.keys import BOX_USER
+from container_magics.engine.ownership import PURPOSE
+from container_magics.errors import CheckFailed, Conflict, ContainerMagicsError, NotFound, TimedOut
+from container_magics.session.run import run_inside
+from container_magics.session.stopper import Stopper
+
+PRELUDE = 'fail() { printf "%s\\n" "$*"; exit 1; }\ncd ~ 2>/dev/null || cd /\n'
+TAIL_BYTES = 8192
+LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found. ``sentence`` is what is missing, "" when nothing is; ``hint`` what to do
+    where the exercise did not even get so far."""
+
+    passed: bool
+    sentence: str = ""
+    hint: str = ""
+
+
+def check(engine: Engine, exercise: Exercise, script: Script) -> Verdict:
+    """Look whether it is done, by a script that is no Python."""
+    try:
+        status, said = _run(engine, exercise, script)
+    except ContainerMagicsError as error:
+        return Verdict(passed=False, sentence=str(error), hint=error.hint)
+    return Verdict(passed=True) if status == 0 else Verdict(False, sentence(said, status))
+
+
+def prepare(engine: Engine, exercise: Exercise, script: Script) -> None:
+    """Make a clean start, by a script that is no Python. CheckFailed when the script fails,
+    NotFound or Conflict without a running box, TimedOut."""
+    status, said = _run(engine, exercise, script)
+    if status:
+        raise CheckFailed(
+            f"The start of the exercise {exercise.name} could not be made.",
+            hint="Tell your teacher, or begin with a fresh box: "
+            f"`%sshbox reset {exercise.settings.box}`.",
+            facts=(sentence(said, status),),
+        )
+
+
+def box_id(engine: Engine, exercise: Exercise) -> str:
+    """The ID of the container in which the exercise takes place; "" when there is none."""
+    facts = verbs.named(engine, exercise.settings.box)
+    return str(facts["Id"]) if facts else ""
+
+
+def sentence(said: str, status: int) -> str:
+    """The last line of what a script has said, with no secret in it; what to think without one."""
+    lines = [line.strip() for line in plain(said).splitlines() if line.strip()]
+    if not lines:
+        return f"It is not done yet: the check ended with status {status}, and says no more."
+    last = masked(lines[-1])
+    return last if len(last) <= LONGEST else last[: LONGEST - 1] + "…"
+
+
+def _run(engine: Engine, exercise: Exercise, script: Script) -> tuple[int, str]:
+    """The status, and the end of what was written."""
+    place = _place(engine, script.on or exercise.settings.box)
+    shebang = script.code.startswith("#!")
+    code = script.code if shebang else PRELUDE + script.code
+    spec = ContainerSpec("", ("sh", "-c", code), user=script.user or _student(place))
+    stopper, tail, status = Stopper(exercise.settings.timeout_s), b"", 0
+    with closing(run_inside(engine, place["Id"], spec, stopper=stopper)) as events:
+        for event in events:
+            if isinstance(event, Output):
+                tail = (tail + event.data)[-TAIL_BYTES:]
+            elif isinstance(event, Exited):
+                status = event.exit_status
+    if stopper.why == "timeout":
+        raise TimedOut(
+            f"The check was stopped: it ran longer than {exercise.settings.timeout_s:g} s.",
+            hint="See that nothing in the box waits for input or hangs; `%sshbox reset` mends it.",
+        )
+    return status, tail.decode("utf-8", "replace")
+
+
+def _place(engine: Engine, name: str) -> dict[str, Any]:
+    facts = verbs.named(engine, name)
+    if facts is None:
+        raise NotFound(f"There is no box {name!r} yet.", hint=f"Start it: %sshbox {name}")
+    if not facts["State"]["Running"]:
+        raise Conflict(f"The box {name!r} does not run.", hint=f"Start it: %sshbox {name}")
+    return facts
+
+
+def _student(facts: dict[str, Any]) -> str:
+    labels = facts["Config"]["Labels"] or {}
+    return BOX_USER if labels.get(PURPOSE) == "sshbox" else ""
