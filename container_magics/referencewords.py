@@ -26,7 +26,7 @@ from container_magics.core.listflags import (
     volume_parser,
     volumes_parser,
 )
-from container_magics.core.sshflags import ssh_parser, sshbox_parser
+from container_magics.core.sshflags import config_parser, ssh_parser, sshbox_parser
 from container_magics.core.verbs import (
     container_parser,
     containers_parser,
@@ -37,7 +37,7 @@ from container_magics.engine.layercache import CACHE_VARIABLE
 from container_magics.engine.statedir import STATE_VARIABLE
 from container_magics.jupyter.magics.engine import doctor_parser, engine_parser
 from container_magics.jupyter.runcell import RESULT
-from container_magics.practice import sshbox
+from container_magics.practice import boxspec
 from container_magics.session import detached
 from container_magics.session.stopper import GRACE_S
 
@@ -79,6 +79,7 @@ NOUNS: dict[str, tuple[Magic, ...]] = {
     "SSH practice": (
         Magic(sshbox_parser, "%sshbox reset"),
         Magic(ssh_parser, "%%ssh box --out who\nwhoami"),
+        Magic(config_parser, "%ssh config box"),
     ),
     "Exercises": (
         Magic(
@@ -199,7 +200,10 @@ LABELS = {
     ownership.MADE: "another for each container, so that what `docker commit` copied is known",
     detached.SPEC: "on what is left running: the hash of the words by which it was asked for",
     ownership.DEBUG: "on the image of `%image debug`: the session that made it",
-    sshbox.RECIPE: "on the practice box's image: the hash of how it is built",
+    ownership.SNAPSHOT: "on an image of `%sshbox snapshot`: the session that made it",
+    boxspec.NAME: "on a practice box: the name that the student gave it",
+    boxspec.SETTINGS: "on a practice box: how it was asked for, as JSON",
+    boxspec.RECIPE: "on the practice box's image: the hash of how it is built",
 }
 
 SWEEPING = """\

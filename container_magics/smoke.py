@@ -16,7 +16,8 @@ from container_magics.engine.base import BASE
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import owner
 from container_magics.errors import Conflict, ContainerMagicsError, EngineError, WorkFailed
-from container_magics.practice import sshbox
+from container_magics.practice import boxspec, sshbox
+from container_magics.practice.logins import run_on
 from container_magics.session.build import build
 from container_magics.session.layers import LayersRead, explore
 from container_magics.session.run import run
@@ -94,19 +95,19 @@ def _layers(engine: Engine, image: str) -> None:
 
 def _ssh_login(engine: Engine, name: str) -> None:
     """The first time this builds the box's image, which stays: the course needs it."""
-    if not sshbox.image_is_here(engine):
-        _finish(build(engine, sshbox.recipe()[0]))
+    if not boxspec.image_is_here(engine):
+        _finish(build(engine, boxspec.recipe()[0]))
     try:
         _log_in(engine, name)
     finally:
-        sshbox.keys().remove(name)
+        boxspec.keys().remove(name)
 
 
 def _log_in(engine: Engine, name: str) -> None:
     _finish(sshbox.start(engine, owner(), name))
     try:
         box = sshbox.ready(engine, owner(), name)
-        _expect(name, _output(sshbox.run_on(box, "hostname")), "The SSH box")
+        _expect(name, _output(run_on(box, "hostname")), "The SSH box")
     finally:
         sshbox.remove(engine, owner(), name)
 

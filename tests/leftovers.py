@@ -14,12 +14,12 @@ import docker
 import psutil
 
 from container_magics.engine.base import BASE, UPSTREAM_REPOSITORY, UPSTREAM_TAG
-from container_magics.practice import sshbox
+from container_magics.practice import boxspec, sshbox
 
 # Every label of ours starts so (core: labels).
 OURS = "container-magics."
 # What stays for the next run: the base image, what it is made from, and the practice box's image.
-KEPT = {BASE, f"{UPSTREAM_REPOSITORY}:{UPSTREAM_TAG}", sshbox.IMAGE}
+KEPT = {BASE, f"{UPSTREAM_REPOSITORY}:{UPSTREAM_TAG}", boxspec.IMAGE}
 # The environment variable by which a run's processes are known: all that it starts inherit it.
 RUN = "CONTAINER_MAGICS_TEST_RUN"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from container_magics.core.facts import Change, ChangeKind, ContainerFacts, Process
@@ -11,6 +11,7 @@ from container_magics.engine.client import Engine, told
 from container_magics.engine.ownership import NOTEBOOK, PURPOSE, SESSION, USER, Owner, user_name
 from container_magics.errors import Conflict, EngineRefused, NameTaken
 
+NO_LABELS: Mapping[str, str] = {}
 STOP_S = 1
 """How long a program may take to end by itself before the engine kills it."""
 KINDS: dict[int, ChangeKind] = {0: "changed", 1: "added", 2: "deleted"}
@@ -147,13 +148,17 @@ def processes(engine: Engine, name: str) -> list[Process]:
     return [Process(row[pid], row[user], row[command]) for row in table["Processes"]]
 
 
-def commit(engine: Engine, name: str, repository: str, tag: str) -> str:
-    """Make an image of a container; returns its ID. A running one is paused meanwhile.
+def commit(
+    engine: Engine, name: str, repository: str, tag: str, labels: Mapping[str, str] = NO_LABELS
+) -> str:
+    """Make an image of a container, with more ``labels``; returns its ID. A running one is paused
+    meanwhile.
 
-    The image has no session, notebook and user: a stranger's container would inherit them, and
-    be swept with ours.
+    The image has no session, notebook and user, unless ``labels`` have them: a stranger's
+    container would inherit them, and be swept with ours.
     """
-    changes = [f'LABEL {label}=""' for label in (SESSION, NOTEBOOK, USER)]
+    written = {SESSION: "", NOTEBOOK: "", USER: ""} | dict(labels)
+    changes = [f'LABEL {label}="{value}"' for label, value in written.items()]
     with told():
         image_id: str = engine.api.commit(name, repository, tag, changes=changes)["Id"]
     return image_id

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import asyncssh
 
+from container_magics.errors import UsageError
+
 KEY_TYPE = "ssh-ed25519"
 BOX_USER = "student"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a box's sshd listens, and how to log in. Paths are files of this machine."""
+    """Where a box's sshd listens, and how to log in. Paths are files of this machine; ``via`` is
+    the box that one jumps over, None for none."""
 
     box: str
     host: str
@@ -30,6 +33,7 @@ class Address:
     key: Path
     known_hosts: Path
     config: Path
+    via: Address | None = None
 
 
 class KeyFolder:
@@ -44,6 +48,7 @@ class KeyFolder:
     def user_key(self) -> Path:
         """The private key's file; the public one is beside it, with .pub."""
         path = made(self._folder / "id_ed25519", f"{BOX_USER}@container-magics")
+        path.chmod(0o600)  # ssh takes no key that others may read
         public = path.with_name(path.name + ".pub")
         if not public.exists() or public.read_bytes() != public_key(path):
             written(public, public_key(path), 0o644)
@@ -63,21 +68,44 @@ class KeyFolder:
         """The host key's SHA-256 fingerprint, as ssh shows it."""
         return asyncssh.read_private_key(str(self.host_key(box))).get_fingerprint()
 
-    def address(self, box: str, host: str, port: int) -> Address:
-        """Write known_hosts and ssh_config for a box that listens at ``host:port``."""
+    def address(self, box: str, host: str, port: int, via: Address | None = None) -> Address:
+        """Write known_hosts and ssh_config for a box that listens at ``host:port``, as seen from
+        ``via`` where that is given."""
         known_hosts = self._of(box) / "known_hosts"
         config, boxes = self._folder / "config", self._folder / "boxes"
         boxes.mkdir(exist_ok=True)
         public = public_key(self.host_key(box)).decode().split()[:2]
-        address = Address(box, host, port, BOX_USER, self.user_key, known_hosts, config)
+        address = Address(box, host, port, BOX_USER, self.user_key, known_hosts, config, via)
         written(known_hosts, f"{' '.join([box, *public])}\n".encode(), 0o600)
         written(boxes / box, ssh_config(address).encode(), 0o600)
         written(config, f"Include {quoted(boxes / '*')}\n".encode(), 0o600)
         return address
 
+    def own_config(self, address: Address, path: Path | None = None) -> Path:
+        """Write an ssh_config file for one box, and those that one jumps over; returns where. None:
+        among the keys. UsageError when it cannot be written."""
+        path = path or self._folder / f"{address.box}.config"
+        entries, each = list[str](), address
+        while True:
+            entries.append(ssh_config(each))
+            if each.via is None:
+                break
+            each = each.via
+        try:
+            written(path, "\n".join(entries).encode(), 0o600)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+        return path
+
     def forget(self, box: str) -> None:
         """Take a box out of ssh_config; its host key stays."""
         (self._folder / "boxes" / box).unlink(missing_ok=True)
+        (self._folder / f"{box}.config").unlink(missing_ok=True)
+
+    def known_hosts(self, box: str) -> bytes:
+        """What known_hosts says of a box now; b"" for one that was never started."""
+        path = self._of(box) / "known_hosts"
+        return path.read_bytes() if path.exists() else b""
 
     def remove(self, box: str) -> None:
         """Take a box out for good: its host key goes too."""
@@ -98,6 +126,7 @@ def ssh_config(address: Address) -> str:
         f"    UserKnownHostsFile {quoted(address.known_hosts)}\n"
         "    IdentitiesOnly yes\n"
         "    StrictHostKeyChecking yes\n"
+        + (f"    ProxyJump {address.via.box}\n" if address.via else "")
     )
 
 

@@ -26,6 +26,8 @@ NOTEBOOK = PREFIX + "notebook"
 USER = PREFIX + "user"
 PURPOSE = PREFIX + "purpose"
 MADE = PREFIX + "made"
+SNAPSHOT = PREFIX + "snapshot"
+"""On an image of ``%sshbox snapshot``: the session that made it, as for DEBUG."""
 DEBUG = PREFIX + "debug"
 """On an image of ``%image debug``: the session that made it. Not SESSION, which a container that a
 stranger makes of the image would inherit."""

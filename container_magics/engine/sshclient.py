@@ -97,6 +97,7 @@ class Login:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._connection: asyncssh.SSHClientConnection | None = None
+        self._tunnel: asyncssh.SSHClientConnection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -123,9 +124,13 @@ class Login:
         self._connection = self.call(self._connect(address))
 
     async def _connect(self, address: Address) -> asyncssh.SSHClientConnection:
+        tunnel = await self._connect(address.via) if address.via else ()
+        if tunnel:
+            self._tunnel = tunnel
         return await asyncssh.connect(
             address.host,
             address.port,
+            tunnel=tunnel,
             username=address.user,
             client_keys=[str(address.key)],
             known_hosts=str(address.known_hosts),
@@ -136,16 +141,29 @@ class Login:
         )
 
     def start(self, command: str) -> Remote:
-        """Give ``command`` to the user's login shell on the other side."""
+        """Give ``command`` to the user's login shell on the other side. SshFailed when the
+        connection broke."""
         if self._connection is None:
             raise SshFailed("There is no login yet.")
-        return Remote(self, self.call(self._start(self._connection, command)))
+        try:
+            return Remote(self, self.call(self._start(self._connection, command)))
+        except (OSError, asyncssh.Error) as error:
+            raise SshFailed(
+                "The connection to the box broke before the program began.",
+                hint="See whether the box still runs: `%sshbox list`.",
+                facts=(plain(str(error)),),
+            ) from error
 
     @staticmethod
     async def _start(
         connection: asyncssh.SSHClientConnection, command: str
     ) -> asyncssh.SSHClientProcess[bytes]:
         return await connection.create_process(command, encoding=None)
+
+    @property
+    def lives(self) -> bool:
+        """Whether the connection is there, as far as is known here."""
+        return self._connection is not None and not self._connection.is_closed()
 
     def abort(self) -> None:
         """Break the connection at once; may be called from any thread."""
@@ -162,10 +180,11 @@ class Login:
             self._loop.close()
 
     async def _end(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
-            with suppress(asyncssh.Error, OSError, TimeoutError):
-                await asyncio.wait_for(self._connection.wait_closed(), CLOSE_S)
+        for connection in (self._connection, self._tunnel):
+            if connection is not None:
+                connection.abort()
+                with suppress(asyncssh.Error, OSError, TimeoutError):
+                    await asyncio.wait_for(connection.wait_closed(), CLOSE_S)
         waiting = asyncio.all_tasks() - {asyncio.current_task()}
         for task in waiting:
             task.cancel()

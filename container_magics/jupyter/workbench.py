@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the docker SDK is loaded when a cell first needs it, not wi
     from container_magics.jupyter.background import Background
     from container_magics.jupyter.explorer import Explorer
     from container_magics.jupyter.widgets import Dashboard
+    from container_magics.practice.logins import Logins
     from container_magics.session.spares import Spares
 
 
@@ -113,6 +114,7 @@ class Workbench(Configurable):
         self._spare_pool: Spares | None = None
         self._background: Background | None = None
         self._build_records: BuildRecords | None = None
+        self._logins: Logins | None = None
         self.built_images: dict[str, str] = {}  # tag -> what this session built last for it
         self.failed_builds: dict[str, FailedBuild] = {}
         self._lock = threading.Lock()
@@ -152,6 +154,15 @@ class Workbench(Configurable):
         if self._background is None:
             self._background = Background()
         return self._background
+
+    @property
+    def logins(self) -> Logins:
+        """The logins to practice boxes that are kept from cell to cell."""
+        from container_magics.practice.logins import Logins
+
+        if self._logins is None:
+            self._logins = Logins()
+        return self._logins
 
     @property
     def build_records(self) -> BuildRecords:
@@ -234,6 +245,8 @@ class Workbench(Configurable):
                 living.close()
         if self._background:
             self._background.close()
+        if self._logins:
+            self._logins.close()
         if not self._had_engine:
             return
         self.drop_spares(wait=True)

@@ -1,53 +1,41 @@
-"""The SSH practice box: a hardened container whose sshd takes one key, ready at the first login."""
+"""The life of a practice box: started, found again, reset, stopped, removed."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shlex
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from typing import Any
 
-from container_magics.core.buildspec import BuildSpec
-from container_magics.core.events import RunEvent
+from container_magics.core.boxes import USUAL, BoxSettings, unpacked
+from container_magics.core.events import Exited, RunEvent
 from container_magics.core.facts import ContainerFacts
-from container_magics.core.spec import ContainerSpec, Hardening, Limits, Port
-from container_magics.engine import containers, images
+from container_magics.engine import containers, networks
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
-from container_magics.engine.keys import BOX_USER, Address, KeyFolder, public_key
-from container_magics.engine.ownership import PREFIX, PURPOSE, SESSION, Owner, may_replace
+from container_magics.engine.keys import Address
+from container_magics.engine.logs import last_lines
+from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, may_replace
 from container_magics.engine.reach import engine_host, is_here
 from container_magics.engine.sshclient import login
-from container_magics.engine.statedir import state_dir
-from container_magics.errors import EngineError, ImageNotFound, NameTaken, SshFailed
+from container_magics.errors import EngineError, NameTaken, PortTaken, SshFailed, UsageError
+from container_magics.practice.boxspec import ANY, NAME, SETTINGS, Look, box_spec, keys
 from container_magics.session.detached import run_detached
-from container_magics.session.run import told_stop
 from container_magics.session.stopper import Stopper
 
-IMAGE = "container-magics/sshbox:bookworm"
-RECIPE = PREFIX + "recipe"
-SSH_PORT = 22
 READY_S = 15.0
-HARDENING = Hardening(
-    drop_capabilities=("ALL",),
-    # what sshd needs to log one user in, found by leaving out one at a time
-    add_capabilities=("SETUID", "SETGID", "SYS_CHROOT", "CHOWN", "AUDIT_WRITE"),
-    no_new_privileges=True,
-)
-LIMITS = Limits(memory_bytes=256 * 1024**2, pids=128)
+KIND = "sshbox"
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box that has been logged in to. ``fingerprint`` is its host key's, as ssh shows it."""
+    """A box that runs. ``container`` is its name on the engine, ``fingerprint`` its host key's, as
+    ssh shows it; ``address`` has where it listens, and over which box it is reached."""
 
     name: str
+    container: str
     address: Address
     fingerprint: str
+    settings: BoxSettings = USUAL
 
     @property
     def config(self) -> str:
@@ -60,82 +48,86 @@ class Box:
         return shlex.join(("ssh", "-F", self.config, self.name))
 
 
-def keys() -> KeyFolder:
-    """This user's practice keys."""
-    return KeyFolder(state_dir(os.environ) / "ssh")
-
-
-def recipe() -> tuple[BuildSpec, str]:
-    """How the box's image is built, and the hash of it: another hash, another image."""
-    folder = files("container_magics.practice") / "image"
-    dockerfile = (folder / "Dockerfile").read_text()
-    config = (folder / "sshd_config").read_bytes()
-    digest = hashlib.sha256(dockerfile.encode() + config).hexdigest()[:16]
-    labels = ((RECIPE, digest), (PURPOSE, "sshbox"))
-    return BuildSpec(dockerfile, IMAGE, added=(("sshd_config", config),), labels=labels), digest
-
-
-def image_is_here(engine: Engine) -> bool:
-    """Whether the box's image is on the engine, made by the recipe of this version."""
-    try:
-        labels = images.inspect(engine, IMAGE)["Config"]["Labels"] or {}
-    except ImageNotFound:
-        return False
-    return bool(labels.get(RECIPE) == recipe()[1])
-
-
-def box_spec(name: str, ring: KeyFolder) -> ContainerSpec:
-    """The container: hardened, limited, on loopback, with its keys put in before it starts."""
-    user_key, host_key = ring.user_key, ring.host_key(name)
-    return ContainerSpec(
-        image=IMAGE,
-        name=name,
-        hostname=name,
-        ports=(Port(SSH_PORT),),
-        limits=LIMITS,
-        hardening=HARDENING,
-        files=(
-            (f"/etc/ssh/authorized_keys/{BOX_USER}", public_key(user_key), 0o644),
-            ("/etc/ssh/ssh_host_ed25519_key", host_key.read_bytes(), 0o600),
-            ("/etc/ssh/ssh_host_ed25519_key.pub", public_key(host_key), 0o644),
-        ),
-    )
-
-
 def start(
-    engine: Engine, owner: Owner, name: str, stopper: Stopper | None = None
-) -> Iterator[RunEvent]:
-    """Start a fresh box under ``name``; the image is there. See ``find`` for where it listens.
-    EngineError for an engine on another machine."""
+    engine: Engine,
+    owner: Owner,
+    name: str,
+    settings: BoxSettings = USUAL,
+    stopper: Stopper | None = None,
+    look: Look = ANY,
+) -> list[RunEvent]:
+    """Start a fresh box under ``name``, in place of one of ours; the image is there. Returns what
+    happened, in order; see ``find`` for where it listens. EngineError for an engine on another
+    machine, NameTaken, SshFailed when it ends at once."""
     refuse_elsewhere(engine)
-    spec = box_spec(name, keys())
-    yield from run_detached(engine, spec, owner, purpose="sshbox", stopper=stopper)
+    container = container_name(engine, owner, name)
+    spec = replace(box_spec(name, keys(), settings, look), name=container)
+    try:
+        events = list(run_detached(engine, spec, owner, purpose=KIND, stopper=stopper))
+    except PortTaken:
+        if look.host_port is None:
+            raise
+        free = replace(spec, ports=box_spec(name, keys(), settings).ports)
+        events = list(run_detached(engine, free, owner, purpose=KIND, stopper=stopper))
+    if any(isinstance(event, Exited) for event in events):
+        raise ended_at_once(engine, container, settings)
+    if settings.gate:
+        networks.connect(engine, settings.network, container)
+    return events
 
 
-def find(engine: Engine, owner: Owner, name: str) -> Box | None:
-    """The running box of this session, started again if it was stopped; None if there is none.
-    What a dead session left is none: the sweep may be taking it at this moment.
+def ended_at_once(engine: Engine, container: str, settings: BoxSettings) -> SshFailed:
+    """The error, with the box's last words; it is removed."""
+    words = last_lines(engine, container)
+    containers.remove(engine, container)
+    hint = "Its last words are below."
+    if settings.image:
+        hint = (
+            f"{settings.image} has to start sshd by itself on port 22, and to have a user "
+            "`student` whose keys are in /etc/ssh/authorized_keys/student."
+        )
+    return SshFailed("The box ended as soon as it had started.", hint=hint, facts=words)
+
+
+def container_name(engine: Engine, owner: Owner, name: str) -> str:
+    """The box's name on the engine: the same, or NAME-USER where another user's box has it."""
+    facts = verbs.named(engine, name)
+    labels = (facts["Config"]["Labels"] or {}) if facts else {}
+    theirs = labels.get(PURPOSE) == KIND and labels.get(USER) not in (None, owner.user)
+    return f"{name}-{owner.user}" if theirs else name
+
+
+def facts_of(engine: Engine, owner: Owner, name: str) -> dict[str, Any] | None:
+    """What the engine knows of this session's box of that name, running or not; None if there is
+    none. What a dead session left is none: the sweep may be taking it at this moment.
 
     NameTaken when the name is another container's, or of a box that a living session has.
     EngineError for an engine on another machine.
     """
     refuse_elsewhere(engine)
-    facts = verbs.named(engine, name)
+    facts = verbs.named(engine, container_name(engine, owner, name))
     if facts is None:
         return None
     labels = facts["Config"]["Labels"] or {}
-    if labels.get(PURPOSE) != "sshbox" or not may_replace(engine, owner, labels, facts["Image"]):
+    if labels.get(PURPOSE) != KIND or not may_replace(engine, owner, labels, facts["Image"]):
         raise NameTaken(
             f"{name!r} is the name of a container that is no practice box of this notebook.",
             hint="Give the box another name: %sshbox NAME.",
             facts=(f"image {facts['Config']['Image']}",),
         )
-    if labels[SESSION] != owner.session:
+    return facts if labels[SESSION] == owner.session else None
+
+
+def find(engine: Engine, owner: Owner, name: str) -> Box | None:
+    """The box of this session, started again if it was stopped; None if there is none. Raises what
+    ``facts_of`` raises."""
+    facts = facts_of(engine, owner, name)
+    if facts is None:
         return None
     if not facts["State"]["Running"]:
-        containers.start(engine, name)
-        facts = verbs.inspect(engine, name)
-    return located(facts, name)
+        containers.start(engine, facts["Id"])
+        facts = verbs.inspect(engine, facts["Id"])
+    return located(engine, owner, facts, name)
 
 
 def refuse_elsewhere(engine: Engine) -> None:
@@ -150,18 +142,34 @@ def refuse_elsewhere(engine: Engine) -> None:
         )
 
 
-def located(facts: dict[str, Any], name: str) -> Box:
+def settings_of(facts: dict[str, Any]) -> BoxSettings:
+    """What a box was asked for with."""
+    return unpacked((facts["Config"]["Labels"] or {}).get(SETTINGS, ""))
+
+
+def located(engine: Engine, owner: Owner, facts: dict[str, Any], name: str) -> Box:
     """The box from what the engine says of its container; SshFailed when it ended meanwhile,
     for then it has no port."""
-    ring = keys()
-    address = dict(verbs.published(facts)).get(f"{SSH_PORT}/tcp", "")
+    ring, settings, container = keys(), settings_of(facts), facts["Name"].lstrip("/")
+    if settings.published:
+        host, port = published_at(facts, name)
+        address = ring.address(name, host, port)
+    else:
+        gate = existing(engine, owner, settings.lab).address
+        address = ring.address(name, container, settings.port, via=gate)
+    return Box(name, container, address, ring.fingerprint(name), settings)
+
+
+def published_at(facts: dict[str, Any], name: str) -> tuple[str, int]:
+    """The address and port of this machine; SshFailed when the box has none."""
+    address = dict(verbs.published(facts)).get(f"{settings_of(facts).port}/tcp", "")
     if not address:
         raise SshFailed(
             f"The box {name} ended as soon as it had started.",
             hint=f"`%container logs {name}` shows its last words.",
         )
     host, _, port = address.rpartition(":")
-    return Box(name, ring.address(name, host, int(port)), ring.fingerprint(name))
+    return host, int(port)
 
 
 def wait_until_ready(box: Box) -> None:
@@ -180,37 +188,61 @@ def ready(engine: Engine, owner: Owner, name: str) -> Box:
 
 
 def existing(engine: Engine, owner: Owner, name: str) -> Box:
-    """The running box; SshFailed when there is none."""
+    """The box, running; SshFailed when there is none."""
     box = find(engine, owner, name)
     if box is None:
-        raise SshFailed(
-            f"There is no practice box {name!r}.", hint=f"Start it first: %sshbox {name}"
-        )
+        raise none_of(name)
     return box
 
 
-def run_on(
-    box: Box, cell: str, *, stdin: bytes | None = None, stopper: Stopper | None = None
-) -> Generator[RunEvent, None, None]:
-    """Run ``cell`` in the student's login shell on the box; output and then its exit."""
-    stopper = stopper or Stopper()
-    with login(box.address) as session:
-        program = session.start(cell)
-        program.feed(stdin or b"")
-        with (
-            stopper.guard(program.signal, program.abandon),
-            closing(told_stop(program.output(), stopper)) as story,
-        ):
-            yield from story
-            exited = program.exited()
-        yield exited
+def expect_way(box: Box, via: str) -> None:
+    """UsageError unless a box is reached over ``via``, "" for straight."""
+    jump = box.address.via.box if box.address.via else ""
+    if via == jump:
+        return
+    how = f"%%ssh --via {jump} {box.name}" if jump else f"%%ssh {box.name}"
+    where = f"only {jump} reaches {box.name}" if jump else f"{box.name} is reached straight"
+    raise UsageError(f"This is not the way: {where}.", hint=f"Write {how}")
+
+
+def none_of(name: str) -> SshFailed:
+    """The error for a box that is not there."""
+    return SshFailed(f"There is no practice box {name!r}.", hint=f"Start it first: %sshbox {name}")
+
+
+def as_it_was(engine: Engine, owner: Owner, name: str) -> tuple[BoxSettings, Look]:
+    """How a box can be made anew: by its settings, on the port that it has. A usual box, where
+    there is none yet."""
+    facts = facts_of(engine, owner, name)
+    if facts is None:
+        return USUAL, ANY
+    settings = settings_of(facts)
+    address = dict(verbs.published(facts)).get(f"{settings.port}/tcp", "")
+    port = address.rpartition(":")[2]
+    return settings, Look(host_port=int(port) if port else None)
+
+
+def stop(engine: Engine, owner: Owner, name: str) -> None:
+    """Stop the box; its files stay. SshFailed when there is none."""
+    facts = facts_of(engine, owner, name)
+    if facts is None:
+        raise none_of(name)
+    containers.stop(engine, facts["Id"])
 
 
 def remove(engine: Engine, owner: Owner, name: str) -> None:
-    """Remove the box; its keys stay. SshFailed when there is none."""
-    existing(engine, owner, name)
-    containers.remove(engine, name)
-    keys().forget(name)
+    """Remove the box, and with the first of a lab the whole lab; keys stay. SshFailed when there
+    is none."""
+    facts = facts_of(engine, owner, name)
+    if facts is None:
+        raise none_of(name)
+    settings = settings_of(facts)
+    within = [one for one in listed(engine, owner) if lab_of(one) == name] if settings.gate else []
+    for one in [*within, None]:
+        containers.remove(engine, one.container_id if one else facts["Id"])
+        keys().forget(name_of(one) if one else name)
+    if settings.gate:
+        networks.remove(engine, networks.inspect(engine, settings.network)["Id"])
 
 
 def listed(engine: Engine, owner: Owner) -> list[ContainerFacts]:
@@ -218,5 +250,16 @@ def listed(engine: Engine, owner: Owner) -> list[ContainerFacts]:
     return [
         facts
         for facts in containers.listed(engine, owner, mine=True)
-        if facts.labels.get(PURPOSE) == "sshbox"
+        if facts.labels.get(PURPOSE) == KIND
     ]
+
+
+def lab_of(facts: ContainerFacts) -> str:
+    """The lab of a box of ``listed`` that only its gate reaches; "" for another."""
+    settings = unpacked(facts.labels.get(SETTINGS, ""))
+    return "" if settings.published else settings.lab
+
+
+def name_of(facts: ContainerFacts) -> str:
+    """The name that the student gave to a box of ``listed``."""
+    return facts.labels.get(NAME, facts.name)

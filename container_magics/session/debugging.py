@@ -5,26 +5,24 @@ The image has no name, and labels by which it is found; it goes with the session
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 
 from container_magics.core.buildplan import DebugPlan, FailedBuild, plan
 from container_magics.core.events import BuildRefused, Built, Exited
 from container_magics.core.spec import ContainerSpec
 from container_magics.engine import build as builds
-from container_magics.engine import images
 from container_magics.engine.buildstream import BUILDKIT, CLASSIC, Version
 from container_magics.engine.client import Engine
-from container_magics.engine.ownership import DEBUG, PURPOSE, USER, Owner, is_dead
+from container_magics.engine.ownership import DEBUG, PURPOSE, USER, Owner
 from container_magics.errors import (
     BuildFailed,
     ContainerFailed,
-    ContainerMagicsError,
     NameTaken,
     UsageError,
 )
 from container_magics.session.detached import run_detached
+from container_magics.session.keptimages import remove_images
 from container_magics.session.making import remove_ours
 from container_magics.session.stopper import Stopper
 
@@ -57,7 +55,7 @@ def go_in(
         stay(engine, spec, owner, stopper or Stopper())
     finally:
         # the one before this; and this one, if its container could not be started
-        remove_images(engine, owner, lambda session: session == owner.session)
+        remove_images(engine, owner, lambda session: session == owner.session, (DEBUG,))
     return found
 
 
@@ -99,20 +97,3 @@ def built(engine: Engine, failed: FailedBuild, found: DebugPlan, owner: Owner) -
         hint="Run the cell again, and then this one.",
         facts=tuple(event.message.splitlines()) if isinstance(event, BuildRefused) else (),
     )
-
-
-def remove_images(engine: Engine, owner: Owner, which: Callable[[str], bool]) -> int:
-    """Remove such images of this user's sessions of ``which`` that no container needs; returns
-    how many."""
-    removed = 0
-    for summary in images.labelled(engine, DEBUG, f"{USER}={owner.user}"):
-        if which(summary["Labels"][DEBUG]):
-            with suppress(ContainerMagicsError):  # a container runs of it
-                images.remove(engine, summary["Id"])
-                removed += 1
-    return removed
-
-
-def sweep_images(engine: Engine, owner: Owner) -> int:
-    """Remove those of dead sessions."""
-    return remove_images(engine, owner, is_dead)

@@ -11,17 +11,17 @@ from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, is_dead, is_inherited
 from container_magics.errors import ContainerMagicsError
-from container_magics.session import debugging
+from container_magics.session import keptimages
 
 PASSING = ("cell", "look", spare.PURPOSE)
 """Purposes of containers that end with the cell that needs them."""
 
 
 def sweep(engine: Engine, owner: Owner) -> int:
-    """Remove the containers, networks, volumes and debug images that dead sessions of this user
+    """Remove the containers, networks, volumes and own images that dead sessions of this user
     left; returns how many."""
     removed = remove_labelled(engine, SESSION, f"{USER}={owner.user}", which=of_dead_session)
-    return removed + debugging.sweep_images(engine, owner)
+    return removed + keptimages.sweep_images(engine, owner)
 
 
 def sweep_strays(engine: Engine, owner: Owner, departing: Collection[str] = ()) -> int:
@@ -41,7 +41,7 @@ def sweep_strays(engine: Engine, owner: Owner, departing: Collection[str] = ()) 
 def end_session(engine: Engine, owner: Owner) -> int:
     """Remove all that this session made and that is still there; returns how many."""
     removed = remove_labelled(engine, f"{SESSION}={owner.session}", which=lambda _: True)
-    return removed + debugging.remove_images(engine, owner, lambda one: one == owner.session)
+    return removed + keptimages.remove_images(engine, owner, lambda one: one == owner.session)
 
 
 def remove_labelled(engine: Engine, *labels: str, which: Callable[[dict[str, Any]], bool]) -> int:

@@ -12,7 +12,7 @@ from leftovers import OURS, image_names, left_over, take_inventory
 from registry import tiny_image
 
 from container_magics.engine.client import Engine
-from container_magics.practice import sshbox
+from container_magics.practice import boxspec
 
 
 @pytest.fixture
@@ -51,6 +51,6 @@ def test_an_image_that_lost_its_name_is_left_if_it_is_ours(engine: Engine, name:
 
 
 def test_what_each_run_uses_is_not_left(base: str) -> None:
-    for tag in (base, sshbox.IMAGE):
+    for tag in (base, boxspec.IMAGE):
         labels = {f"{OURS}purpose": "base"}
         assert not list(image_names({"RepoTags": [tag], "Labels": labels, "Id": "sha256:1"}))

@@ -23,7 +23,8 @@ from container_magics.engine.endpoint import Endpoint
 from container_magics.engine.ownership import owner
 from container_magics.engine.sshclient import login
 from container_magics.errors import EngineError, SshFailed
-from container_magics.practice import sshbox
+from container_magics.practice import boxspec, sshbox
+from container_magics.practice.logins import run_on
 from container_magics.practice.sshbox import Box
 from container_magics.session.build import build
 
@@ -32,10 +33,11 @@ import sys
 import time
 from pathlib import Path
 from container_magics.engine.keys import Address
-from container_magics.practice import sshbox
+from container_magics.practice import boxspec, sshbox
+from container_magics.practice.logins import run_on
 name, host, port, user, key, known_hosts, config = sys.argv[1:]
 address = Address(name, host, int(port), user, Path(key), Path(known_hosts), Path(config))
-story = sshbox.run_on(sshbox.Box(name, address, ""), "yes")
+story = run_on(sshbox.Box(name, name, address, ""), "yes")
 for _ in range(3):
     next(story)
 time.sleep(1)  # until all that is ahead of the reader is full
@@ -47,8 +49,8 @@ story.close()
 def box(engine: Engine) -> Iterator[Box]:
     """A box of this module's own."""
     ensure_base(engine, print)
-    if not sshbox.image_is_here(engine):
-        for _ in build(engine, sshbox.recipe()[0]):
+    if not boxspec.image_is_here(engine):
+        for _ in build(engine, boxspec.recipe()[0]):
             pass
     name = f"cm-test-ssh-{uuid.uuid4().hex[:8]}"
     for _ in sshbox.start(engine, owner(), name):
@@ -66,7 +68,7 @@ def held() -> tuple[set[threading.Thread], int]:
 
 def test_a_program_that_is_abandoned_leaves_no_thread(box: Box) -> None:
     before = held()
-    story = sshbox.run_on(box, "yes")
+    story = run_on(box, "yes")
     for _ in range(3):
         assert isinstance(next(story), Output)
     story.close()
@@ -115,12 +117,12 @@ def test_an_sshd_that_answers_late_is_waited_for(box: Box) -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         late = replace(box, address=replace(box.address, port=server.getsockname()[1]))
-        story = list(sshbox.run_on(late, "echo came"))
+        story = list(run_on(late, "echo came"))
     assert story == [Output("stdout", b"came\n"), Exited(0)]
 
 
 def test_much_output_comes_whole(box: Box) -> None:
-    story = list(sshbox.run_on(box, "head -c 20000000 /dev/zero; head -c 7 /dev/zero >&2"))
+    story = list(run_on(box, "head -c 20000000 /dev/zero; head -c 7 /dev/zero >&2"))
     sizes = {"stdout": 0, "stderr": 0}
     for event in story[:-1]:
         assert isinstance(event, Output)

@@ -42,7 +42,7 @@ def box(notebook: Notebook) -> Iterator[str]:
     seen = notebook.run(f"%sshbox {BOX}")
     assert not seen.error, seen.told
     yield BOX
-    notebook.run(f"%sshbox stop {BOX}")
+    notebook.run(f"%sshbox rm {BOX}")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def box(notebook: Notebook) -> Iterator[Path]:
     assert not seen.error, seen.told
     notebook.run(f"print(box.config); assert box.name == {BOX!r}")
     yield Path(notebook.run("print(box.config)").stdout.strip())
-    notebook.run(f"%sshbox stop {BOX}")
+    notebook.run(f"%sshbox rm {BOX}")
 
 
 def wait_for_process(engine: Engine, command: str, limit_s: float = 60) -> None:
@@ -115,7 +115,7 @@ def test_the_line_can_be_pasted_where_its_path_has_a_space(
         ["sh", "-c", f"{line} whoami"], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     assert (done.returncode, done.stdout) == (0, "student\n"), done.stderr
-    notebook.run("%sshbox stop cm-test-space")
+    notebook.run("%sshbox rm cm-test-space")
 
 
 def test_scp_and_sftp_work(box: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_stopped_box_is_started_again_with_its_files(notebook: Notebook, box: 
 def test_stop_removes_it_and_keeps_the_keys(notebook: Notebook, engine: Engine) -> None:
     notebook.run("%sshbox cm-test-short")
     folder = Path(notebook.run("print(box.config)").stdout.strip()).parent
-    assert "gone" in notebook.run("%sshbox stop cm-test-short").text
+    assert "gone" in notebook.run("%sshbox rm cm-test-short").text
     assert not engine.api.containers(all=True, filters={"name": "cm-test-short"})
     assert (folder / "hostkeys" / "cm-test-short" / "key").exists()
     assert not (folder / "boxes" / "cm-test-short").exists()
@@ -209,7 +209,7 @@ def test_no_variable_but_box_is_set(notebook: Notebook) -> None:
         assert not notebook.run("%sshbox rows").error
         assert notebook.run("print(rows, box.name)").stdout == "mine rows\n"
     finally:
-        notebook.run("%sshbox stop rows")
+        notebook.run("%sshbox rm rows")
 
 
 def test_the_state_folder_can_be_chosen() -> None:

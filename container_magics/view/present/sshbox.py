@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from container_magics.view.model import Column, Group, Note, Table, View
 
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
-def box(name: str, *, address: str, user: str, fingerprint: str, line: str, stable: bool) -> View:
+
+@dataclass(frozen=True, slots=True)
+class BoxRow:
+    """A line of the list of boxes."""
+
+    name: str
+    kind: str
+    state: str
+    address: str
+    snapshots: str
+
+
+def box(
+    name: str,
+    *,
+    address: str,
+    user: str,
+    fingerprint: str,
+    line: str,
+    stable: bool,
+    via: str = "",
+    container: str = "",
+) -> View:
     """What to know of a box. In stable mode port, fingerprint and the path of the line, which
-    are each user's own, have names in their place."""
+    are each user's own, have names in their place. ``via`` is the box that one jumps over,
+    ``container`` the engine's name where it is another."""
+    where = f"port {address.rpartition(':')[2]} of {name}, over {via}" if via else address
+    cell = f"%%ssh {name}" if not via else f"%%ssh --via {via} {name}"
     rows = (
-        ("address", "127.0.0.1:PORT" if stable else address),
+        ("address", "127.0.0.1:PORT" if stable and not via else where),
         ("user", user),
         ("log in by", "your practice key; passwords are refused"),
         ("host key", "SHA256:FINGERPRINT" if stable else fingerprint),
-        ("in a cell", f"%%ssh {name}"),
+        ("in a cell", cell),
         ("in a terminal", f"ssh -F CONFIG {name}" if stable else line),
+        *((("on the engine", container),) if container != name and container else ()),
     )
     return Group(
         (
@@ -22,3 +53,42 @@ def box(name: str, *, address: str, user: str, fingerprint: str, line: str, stab
             Table((Column("your box"), Column("")), rows),
         )
     )
+
+
+def boxes(rows: Sequence[BoxRow], *, stable: bool) -> View:
+    """The boxes of this session, in the order given."""
+    names = ("name", "kind", "state", "address", "snapshots")
+    cells = tuple(
+        (
+            row.name, row.kind, row.state,
+            "127.0.0.1:PORT" if stable and row.address else row.address, row.snapshots,
+        )
+        for row in rows
+    )  # fmt: skip
+    return Table(tuple(map(Column, names)), cells, empty="no boxes")
+
+
+def changed_key(name: str, lines: Sequence[str], *, stable: bool) -> View:
+    """What ssh says to a new host key, and what to make of it."""
+    facts = tuple(_FINGERPRINT.sub("SHA256:FINGERPRINT", one) if stable else one for one in lines)
+    return Note(
+        f"{name} has a new host key. With the old one in known_hosts, ssh says this:",
+        "warning",
+        hint="Ask whoever runs the machine whether its key was changed. If it was, "
+        f"`ssh-keygen -R {name}` takes the old one out of your known_hosts. If nobody changed it, "
+        "somebody may stand between you and the machine: do not log in.",
+        facts=facts,
+    )
+
+
+def config(name: str, path: str, *, stable: bool) -> View:
+    """Where the ssh_config file lies, and who takes it."""
+    path = "CONFIG" if stable else path
+    rows = (
+        ("in a terminal", f"ssh -F {path} {name}"),
+        ("copy a file", f"scp -F {path} FILE {name}:"),
+        ("VS Code", f'"remote.SSH.configFile": "{path}", then connect to {name}'),
+        ("for good", f"a line in your ~/.ssh/config: Include {path}"),
+    )
+    note = Note(f"{name} has an ssh_config file of its own; your ~/.ssh is as it was.", "ok")
+    return Group((note, Table((Column("where"), Column("what to write")), rows)))

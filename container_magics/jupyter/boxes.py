@@ -1,0 +1,185 @@
+"""The verbs of %sshbox, as a cell shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from container_magics.core.sshflags import BOX, SNAPSHOT, BoxRequest
+from container_magics.jupyter.publish import show
+from container_magics.jupyter.stop import stop_button
+from container_magics.practice import boxcopies, boxlab, boxspec, sshbox
+from container_magics.practice.sshbox import Box
+from container_magics.session.stopper import Stopper
+from container_magics.view.model import Note
+from container_magics.view.present import sshbox as present
+
+if TYPE_CHECKING:
+    from container_magics.core.boxes import BoxSettings
+    from container_magics.jupyter.listing import Listing
+    from container_magics.jupyter.workbench import Workbench
+
+
+def start(bench: Workbench, request: BoxRequest) -> None:
+    """Start boxes, or find those that run; each is shown once one can log in. A box that was asked
+    for otherwise is made anew."""
+    missing, settings = list[str](), request.settings
+    for name in request.names:
+        found = sshbox.find(bench.engine, bench.owner, name)
+        if found is None or not _fits(found.settings, request):
+            missing.append(name)
+        else:
+            sshbox.wait_until_ready(found)
+            _shown(bench, found)
+    if missing:
+        ensure_image(bench, settings)
+        _forget(bench, missing)
+        stopper = Stopper()
+        with stop_button(stopper):
+            made = boxlab.start_all(bench.engine, bench.owner, missing, settings, stopper)
+        for box in made:
+            _shown(bench, box)
+
+
+def lab(bench: Workbench, request: BoxRequest) -> None:
+    """Start a private network of boxes."""
+    ensure_image(bench, request.settings)
+    _forget(bench, request.names)
+    stopper = Stopper()
+    with stop_button(stopper):
+        made = boxlab.start_lab(bench.engine, bench.owner, request.names, request.settings, stopper)
+    for box in made:
+        _shown(bench, box)
+
+
+def reset(bench: Workbench, request: BoxRequest) -> None:
+    """Fresh boxes of the same names, on the same ports."""
+    for name in request.names:
+        settings, look = sshbox.as_it_was(bench.engine, bench.owner, name)
+        ensure_image(bench, settings)
+        old = boxspec.keys().known_hosts(name)
+        if request.new_host_key:
+            boxspec.keys().remove(name)
+        _again(bench, name, lambda s: sshbox.start(
+            bench.engine, bench.owner, name, settings, s, look  # noqa: B023 - called at once
+        ))  # fmt: skip
+        if request.new_host_key and old:
+            _lesson(bench, name, old)
+
+
+def _lesson(bench: Workbench, name: str, old: bytes) -> None:
+    from container_magics.engine.sshprogram import said_to_another_key
+
+    box = sshbox.existing(bench.engine, bench.owner, name)
+    lines = said_to_another_key(box.address, old)
+    show(present.changed_key(name, lines, stable=bench.stable))
+
+
+def stop(bench: Workbench, request: BoxRequest) -> None:
+    """Stop boxes; their files stay."""
+    for name in request.names:
+        _forget(bench, [name])
+        sshbox.stop(bench.engine, bench.owner, name)
+        show(Note(f"{name} is stopped; its files are kept.", "ok", hint=f"%sshbox {name}"))
+
+
+def rm(bench: Workbench, request: BoxRequest) -> None:
+    """Remove boxes with their files."""
+    for name in request.names:
+        _forget(bench, [name])
+        sshbox.remove(bench.engine, bench.owner, name)
+        show(Note(f"{name} is gone; its keys are kept.", "ok"))
+
+
+def snapshot(bench: Workbench, request: BoxRequest) -> None:
+    """Keep a box's files."""
+    label = _label(request)
+    boxcopies.snapshot(bench.engine, bench.owner, request.name, label)
+    hint = f"%sshbox restore {request.name} {label}"
+    show(Note(f"The files of {request.name} are kept as {label}.", "ok", hint=hint))
+
+
+def restore(bench: Workbench, request: BoxRequest) -> None:
+    """A fresh box with the files of a snapshot."""
+    name, label = request.name, _label(request)
+    _again(bench, name, lambda s: boxcopies.restore(bench.engine, bench.owner, name, label, s))
+
+
+def fork(bench: Workbench, request: BoxRequest) -> None:
+    """Another box with the same files."""
+    name, new = request.names
+    _again(bench, new, lambda s: boxcopies.fork(bench.engine, bench.owner, name, new, s))
+
+
+def listed(bench: Workbench, _request: BoxRequest) -> Listing:
+    """The boxes of this session."""
+    from container_magics.core.boxes import unpacked
+    from container_magics.jupyter.listing import Listing
+
+    rows = []
+    for facts in sshbox.listed(bench.engine, bench.owner):
+        name = sshbox.name_of(facts)
+        settings = unpacked(facts.labels.get(boxspec.SETTINGS, ""))
+        address = dict(facts.ports).get(f"{settings.port}/tcp", "")
+        kept = ", ".join(boxcopies.labels_of(bench.engine, bench.owner, name))
+        rows.append(present.BoxRow(name, settings.kind, facts.state, address, kept))
+    return Listing(rows, present.boxes(rows, stable=bench.stable), present.BoxRow)
+
+
+VERBS: dict[str, Callable[[Workbench, BoxRequest], Any]] = {
+    "start": start, "stop": stop, "reset": reset, "rm": rm, "list": listed, "lab": lab,
+    "snapshot": snapshot, "restore": restore, "fork": fork,
+}  # fmt: skip
+
+
+def ensure_image(bench: Workbench, settings: BoxSettings) -> None:
+    """Build the box's image, live, when it is needed and not there."""
+    from container_magics.engine.base import ensure_base
+    from container_magics.jupyter.build import play_build
+
+    if settings.image or boxspec.image_is_here(bench.engine):
+        return
+    ensure_base(bench.engine, print)
+    play_build(bench, boxspec.recipe()[0])
+
+
+def _fits(settings: BoxSettings, request: BoxRequest) -> bool:
+    """Whether a box that runs is as it is asked for: by what was said, and not by what was left
+    out."""
+    return all(getattr(settings, name) == getattr(request.settings, name) for name in request.asked)
+
+
+def _again(bench: Workbench, name: str, make: Callable[[Stopper], object]) -> None:
+    """Make a box in place of the one of that name, and show it once one can log in."""
+    _forget(bench, [name])
+    stopper = Stopper()
+    with stop_button(stopper):
+        make(stopper)
+    _shown(bench, sshbox.ready(bench.engine, bench.owner, name))
+
+
+def _label(request: BoxRequest) -> str:
+    return request.names[1] if len(request.names) > 1 else SNAPSHOT
+
+
+def _forget(bench: Workbench, names: Sequence[str]) -> None:
+    for name in names:
+        bench.logins.forget(name)
+
+
+def _shown(bench: Workbench, box: Box) -> None:
+    """Where the box is, and how to log in."""
+    bench.keep(BOX, box)
+    via = box.address.via
+    show(
+        present.box(
+            box.name,
+            address=f"{box.address.host}:{box.address.port}",
+            user=box.address.user,
+            fingerprint=box.fingerprint,
+            line=box.line,
+            stable=bench.stable,
+            via=via.box if via else "",
+            container=box.container,
+        )
+    )
