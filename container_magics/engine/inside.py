@@ -45,8 +45,10 @@ class Exec:
         streams: Hijacked,
         *,
         bare: bool = False,
+        user: str = "",
     ) -> None:
         self._bare = bare
+        self._user = user
         self._given_up = False
         self._engine = engine
         self._container = container
@@ -88,7 +90,9 @@ class Exec:
         """Send a signal to the program and its children; nothing happens before it runs."""
         if not self._number:
             return
-        run_quietly(self._engine, self._container, f"kill -{name} -{self._number}")
+        line = f"kill -{name} -{self._number}"
+        # as who runs it: the root of a container that was taken CAP_KILL ends nobody else's
+        run_quietly(self._engine, self._container, line, self._user or "0")
 
     def abandon(self) -> None:
         """Listen no longer; whoever reads comes to the end."""
@@ -176,7 +180,7 @@ def run_inside(
         made = engine.request("POST", f"/containers/{container}/exec", json=program).json()
         path = f"/exec/{made['Id']}/start"
         with hijack(engine, path, json={"Detach": False, "Tty": False}) as streams:
-            yield Exec(engine, container, made["Id"], streams, bare=bare)
+            yield Exec(engine, container, made["Id"], streams, bare=bare, user=spec.user)
     finally:
         # a container that has ended meanwhile refuses, and the program's own end says more
         with suppress(ContainerMagicsError):
@@ -184,10 +188,11 @@ def run_inside(
                 run_quietly(engine, container, f"rm -f {path}")
 
 
-def run_quietly(engine: Engine, container: str, command: str) -> None:
-    """Run a line of shell as the container's root to its end, and forget what it says."""
+def run_quietly(engine: Engine, container: str, command: str, user: str = "0") -> None:
+    """Run a line of shell to its end, as the container's root or another, and forget what it
+    says."""
     # without a stream of it the engine would answer as soon as it has begun
-    program = {"Cmd": ["sh", "-c", command], "User": "0", "AttachStdout": True}
+    program = {"Cmd": ["sh", "-c", command], "User": user, "AttachStdout": True}
     made = engine.request("POST", f"/containers/{container}/exec", json=program).json()
     path, how = f"/exec/{made['Id']}/start", {"Detach": False, "Tty": False}
     engine.request("POST", path, json=how)

@@ -38,6 +38,18 @@ echo {{{{word}}}} > hello
 
 
 @pytest.fixture(scope="module")
+def notebook(
+    engine: Engine, base: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Notebook]:
+    """A notebook of this module's own: its progress lies in a folder of pytest's."""
+    kernel = Notebook(JPY_SESSION_NAME=str(tmp_path_factory.mktemp("notebook") / "all.ipynb"))
+    try:
+        yield kernel
+    finally:
+        kernel.close()
+
+
+@pytest.fixture(scope="module")
 def box(notebook: Notebook) -> Iterator[str]:
     seen = notebook.run(f"%sshbox {BOX}")
     assert not seen.error, seen.told
