@@ -98,6 +98,7 @@ class Login:
         self._thread.start()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._tunnel: asyncssh.SSHClientConnection | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -164,6 +165,17 @@ class Login:
     def lives(self) -> bool:
         """Whether the connection is there, as far as is known here."""
         return self._connection is not None and not self._connection.is_closed()
+
+    def end_after(self, seconds: float | None) -> None:
+        """Break the connection so much later, unless this is called again; None: never."""
+        self.call(self._end_after(seconds))
+
+    async def _end_after(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if seconds is not None and self._connection is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._connection.abort)
 
     def abort(self) -> None:
         """Break the connection at once; may be called from any thread."""

@@ -14,6 +14,8 @@ from container_magics.practice.sshbox import Box
 from container_magics.session.run import told_stop
 from container_magics.session.stopper import Stopper
 
+KEPT_S = 60.0
+"""A login that no cell uses ends after so long: a box that nobody uses may stop by itself."""
 MOST = 8
 """So many are kept; the one that was not used for the longest time goes."""
 
@@ -47,6 +49,8 @@ class Logins:
         """A login that nobody else uses meanwhile."""
         with self._lock:
             login = self._kept.pop(box.address, None)
+        if login is not None:
+            login.end_after(None)
         if login is not None and login.lives:
             return login
         if login is not None:
@@ -55,6 +59,8 @@ class Logins:
 
     def _put_back(self, box: Box, login: Login, *, keep: bool) -> None:
         gone = []
+        if keep:
+            login.end_after(KEPT_S)
         with self._lock:
             if keep and box.address not in self._kept:
                 self._kept[box.address] = login
