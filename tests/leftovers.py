@@ -14,7 +14,7 @@ import docker
 import psutil
 
 from container_magics.engine.base import BASE, UPSTREAM_REPOSITORY, UPSTREAM_TAG
-from container_magics.practice import boxspec, sshbox
+from container_magics.practice import boxspec
 
 # Every label of ours starts so (core: labels).
 OURS = "container-magics."
@@ -65,7 +65,7 @@ def image_names(image: dict[str, Any]) -> Iterator[str]:
     yield from sorted(tags - KEPT)
     labels = image["Labels"] or {}
     ours = any(label.startswith(OURS) for label in labels)
-    if not tags and ours and sshbox.RECIPE not in labels:
+    if not tags and ours and boxspec.RECIPE not in labels:
         yield image["Id"]
 
 

@@ -61,6 +61,7 @@ NEEDED = {
     "slirp4netns": ("slirp4netns",),
     "newuidmap": ("uidmap",),
     "ssh": ("openssh-client",),
+    "rsync": ("rsync",),
     "ps": ("procps",),
     "chromium": ("chromium",),
     "docker-compose": ("docker-compose",),  # version 1, beside the wheel's

@@ -144,6 +144,9 @@ def test_a_practice_box_of_the_dead_is_none(
 ) -> None:
     if (whose, purpose) == ("dead", "sshbox"):
         assert sshbox.find(engine, owner(), NAME) is None
+    elif (whose, purpose) == ("stranger", "sshbox"):  # each student has a box of that name
+        assert sshbox.find(engine, owner(), NAME) is None
+        assert sshbox.container_name(engine, owner(), NAME) == f"{NAME}-{owner().user}"
     else:
         with pytest.raises(NameTaken):
             sshbox.find(engine, owner(), NAME)
