@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from container_magics.core.units import count
 from container_magics.errors import CheckFailed, UsageError
 
 # What it needs is imported when it runs: --help answers at once.
@@ -48,8 +49,8 @@ def test(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         raise UsageError("There is no exercise in these notebooks.")
     failed = [proof for proof in proofs if proof.problem]
     if failed:
-        raise CheckFailed(f"{len(failed)} of {len(proofs)} exercises are not proved.")
-    say(f"{len(proofs)} exercises are proved.")
+        raise CheckFailed(f"Not proved: {len(failed)} of {count(len(proofs), 'exercise')}.")
+    say(f"All proved: {count(len(proofs), 'exercise')}.")
     return 0
 
 
@@ -62,5 +63,5 @@ def pack(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         text, exercises = packed(arguments.source.name, file.read())
     with replacing(arguments.target) as written:
         written.write(text)
-    say(f"Written: {arguments.target}, with {exercises} packed exercises")
+    say(f"Written: {arguments.target}, with {count(exercises, 'exercise')} packed")
     return 0

@@ -40,7 +40,7 @@ ARROWS = {
         "cliexercises",
     },
     "clilayers": {"errors", "core", "engine", "view", "session"},
-    "cliexercises": {"errors", "engine", "jupyter"},
+    "cliexercises": {"errors", "core", "engine", "jupyter"},
     "referencewords": {"core", "engine", "session", "practice", "jupyter"},
     "reference": {"__init__", "errors", "core", "jupyter", "cli", "referencewords"},
     # The door of the house: it names what is inside, and opens it only when asked.

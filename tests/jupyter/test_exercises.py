@@ -248,7 +248,7 @@ def test_every_exercise_of_a_notebook_is_proved(tmp_path: Path, engine: Engine, 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lesson.ipynb: hello: proved (" in done.stdout
     assert "lesson.ipynb: count: proved (" in done.stdout
-    assert done.stdout.endswith("2 exercises are proved.\n")
+    assert done.stdout.endswith("All proved: 2 exercises.\n")
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_what_is_wrong_with_an_exercise_is_said(
     assert done.returncode == 1
     assert "count: NOT PROVED: " in done.stdout
     assert problem in done.stdout
-    assert "1 of 1 exercises are not proved." in done.stderr
+    assert "Not proved: 1 of 1 exercise." in done.stderr
 
 
 def test_a_name_that_comes_twice_and_a_cell_that_fails_are_told(tmp_path: Path) -> None:
