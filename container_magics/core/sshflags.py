@@ -74,11 +74,16 @@ def sshbox_parser() -> FlagParser:
         "`student`, and starts sshd by itself")  # fmt: skip
     add("--strict", action="store_true", help="a box without any capability: sshd runs as the "
         "student, and nothing but the home and /tmp can be written, in memory")  # fmt: skip
-    add("--idle", metavar="TIME", type=duration, default=None, help="stop it when nobody was "
+    add("--idle", metavar="TIME", type=idle, default=None, help="stop it when nobody was "
         "logged in for so long; 4h if left out, 0 for never")  # fmt: skip
     add("--host-key", action="store_true", help="reset: a new host key, and what ssh says to it")
     add("--debug", action="store_true", help="show the Python traceback of an error")
     return parser
+
+
+def idle(text: str) -> float:
+    """A time, or 0 for never."""
+    return 0.0 if text == "0" else duration(text)
 
 
 def parse_box(line: str) -> BoxRequest:

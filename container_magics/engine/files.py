@@ -11,7 +11,7 @@ import json
 import posixpath
 import tarfile
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -70,18 +70,38 @@ def put_file(engine: Engine, container: str, path: str, content: bytes, mode: in
     put_archive(engine, container, path, archive_of(path, content, mode))
 
 
+def put_files(engine: Engine, container: str, contents: Sequence[tuple[str, bytes, int]]) -> None:
+    """Write several files at once, each as (path, content, mode). As ``put_file``."""
+    if contents:
+        paths = [path for path, _, _ in contents]
+        put_archive(engine, container, paths[0], archive_of_all(contents), paths[1:])
+
+
 def archive_of(path: str, content: bytes, mode: int) -> Iterator[bytes]:
     """One file as a tar archive, in pieces."""
-    entry = tarfile.TarInfo(path.lstrip("/"))
-    entry.size, entry.mode, entry.mtime = len(content), mode, int(time.time())
-    yield entry.tobuf(tarfile.PAX_FORMAT)
-    for start in range(0, len(content), CHUNK_BYTES):
-        yield content[start : start + CHUNK_BYTES]
-    yield bytes(-len(content) % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
+    return archive_of_all([(path, content, mode)])
 
 
-def put_archive(engine: Engine, container: str, path: str, chunks: Iterable[bytes]) -> None:
-    """Unpack a tar archive whose names are full paths; the one that matters is ``path``.
+def archive_of_all(contents: Sequence[tuple[str, bytes, int]]) -> Iterator[bytes]:
+    """Files as a tar archive, in pieces; each is (path, content, mode)."""
+    for path, content, mode in contents:
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.size, entry.mode, entry.mtime = len(content), mode, int(time.time())
+        yield entry.tobuf(tarfile.PAX_FORMAT)
+        for start in range(0, len(content), CHUNK_BYTES):
+            yield content[start : start + CHUNK_BYTES]
+        yield bytes(-len(content) % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def put_archive(
+    engine: Engine,
+    container: str,
+    path: str,
+    chunks: Iterable[bytes],
+    more: Sequence[str] = (),
+) -> None:
+    """Unpack a tar archive whose names are full paths; ``path`` and ``more`` are those that matter.
 
     Folders that are missing are made, root's and open to all. UsageError when ``path`` is a
     folder and the archive has a file for it.
@@ -98,10 +118,12 @@ def put_archive(engine: Engine, container: str, path: str, chunks: Iterable[byte
     if response.status_code < 400:
         return
     error = refusal(response)
-    if isinstance(error, EngineRefused) and is_folder(engine, container, path):
+    for each in (path, *more):
+        if not (isinstance(error, EngineRefused) and is_folder(engine, container, each)):
+            continue
         raise UsageError(
-            f"{path} is a folder in the container.",
-            hint=f"Name the file in it, such as {posixpath.join(path, 'file')}.",
+            f"{each} is a folder in the container.",
+            hint=f"Name the file in it, such as {posixpath.join(each, 'file')}.",
             facts=(str(error),),
         ) from error
     raise error

@@ -18,7 +18,7 @@ from container_magics.engine.client import Engine, told
 from container_magics.engine.exitwatch import REMOVAL_S, output_cut
 from container_magics.engine.exitwatch import ExitWatch as ExitWatch
 from container_magics.engine.exitwatch import exit_watch as exit_watch
-from container_magics.engine.files import put_file
+from container_magics.engine.files import put_files
 from container_magics.engine.mounts import source_of
 from container_magics.engine.streams import Hijacked, hijack
 from container_magics.errors import Conflict, NotFound
@@ -62,8 +62,7 @@ def create(
     }
     with told():
         made = engine.api.create_container_from_config(body, spec.name, spec.platform or None)
-    for path, content, mode in spec.files:
-        put_file(engine, made["Id"], path, content, mode)
+    put_files(engine, made["Id"], spec.files)
     return Created(made["Id"], spec.name, tuple(made.get("Warnings") or ()))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from signal import Signals
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ T = TypeVar("T")
 CHUNK_BYTES = 64 * 1024
 MOST_WAITING = 64
 RETRY_S = 0.02
+LOOK_S = 0.25
 CONNECT_S = 10.0  # on a busy machine a lost packet is sent again after 1, 3 and 7 seconds
 CLOSE_S = 2.0
 
@@ -122,16 +124,19 @@ class Login:
     def connect(self, address: Address) -> None:
         """Log in. SshFailed when the box refuses or is not who it was; OSError or
         asyncssh.ConnectionLost while nobody answers yet."""
-        self._connection = self.call(self._connect(address))
+        self._connection = self.call(self._connect(address, answered(first_of(address))))
 
-    async def _connect(self, address: Address) -> asyncssh.SSHClientConnection:
-        tunnel = await self._connect(address.via) if address.via else ()
+    async def _connect(
+        self, address: Address, answering: socket.socket
+    ) -> asyncssh.SSHClientConnection:
+        tunnel = await self._connect(address.via, answering) if address.via else ()
         if tunnel:
             self._tunnel = tunnel
         return await asyncssh.connect(
             address.host,
             address.port,
             tunnel=tunnel,
+            sock=None if tunnel else answering,
             username=address.user,
             client_keys=[str(address.key)],
             known_hosts=str(address.known_hosts),
@@ -205,19 +210,53 @@ class Login:
         await asyncio.get_running_loop().shutdown_default_executor()  # asyncssh uses its threads
 
 
+def first_of(address: Address) -> Address:
+    """The box that this machine reaches itself on the way to ``address``."""
+    return first_of(address.via) if address.via else address
+
+
+def answered(address: Address) -> socket.socket:
+    """A connection on which sshd has begun to speak; OSError while none does.
+
+    An engine's proxy takes connections before sshd is there, and to try a whole login each time
+    would cost more than sshd's own start.
+    """
+    connection = socket.create_connection((address.host, address.port), CONNECT_S)
+    try:
+        begun = connection.recv(1, socket.MSG_PEEK)
+        connection.setblocking(False)
+    except BaseException:
+        connection.close()
+        raise
+    if begun:
+        return connection
+    connection.close()
+    raise ConnectionResetError("nobody answers there yet")
+
+
+def nothing() -> None:
+    """What is done meanwhile, where nothing is."""
+
+
 @contextmanager
-def login(address: Address, *, patience_s: float = 0.0) -> Iterator[Login]:
-    """A login, closed at the end of the block; nobody answering is borne for ``patience_s``."""
+def login(
+    address: Address, *, patience_s: float = 0.0, meanwhile: Callable[[], None] = nothing
+) -> Iterator[Login]:
+    """A login, closed at the end of the block; nobody answering is borne for ``patience_s``.
+    ``meanwhile`` is called now and then, and what it raises comes out."""
     made = Login()
     try:
-        connect_patiently(made, address, time.monotonic() + patience_s)
+        connect_patiently(made, address, time.monotonic() + patience_s, meanwhile)
         yield made
     finally:
         made.close()
 
 
-def connect_patiently(made: Login, address: Address, deadline_s: float) -> None:
-    """Try until the deadline; SshFailed says what was wrong in the end."""
+def connect_patiently(
+    made: Login, address: Address, deadline_s: float, meanwhile: Callable[[], None] = nothing
+) -> None:
+    """Try until the deadline; SshFailed says what was wrong in the end. As for ``login``."""
+    looked_s = time.monotonic()
     while True:
         try:
             made.connect(address)
@@ -238,6 +277,9 @@ def connect_patiently(made: Login, address: Address, deadline_s: float) -> None:
                     hint=f"See its log: `%container logs {address.box}`.",
                     facts=(plain(str(nobody)) or f"no answer within {CONNECT_S:g} s",),
                 ) from nobody
+            if time.monotonic() - looked_s > LOOK_S:
+                meanwhile()
+                looked_s = time.monotonic()
             time.sleep(RETRY_S)
         else:
             return

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from container_magics.core.sshflags import BOX, SNAPSHOT, BoxRequest
+from container_magics.engine import run as verbs
+from container_magics.errors import ContainerMagicsError
 from container_magics.jupyter.publish import show
 from container_magics.jupyter.stop import stop_button
 from container_magics.practice import boxcopies, boxlab, boxspec, sshbox
@@ -29,7 +34,7 @@ def start(bench: Workbench, request: BoxRequest) -> None:
         if found is None or not _fits(found.settings, request):
             missing.append(name)
         else:
-            sshbox.wait_until_ready(found)
+            sshbox.wait_until_ready(bench.engine, found)
             _shown(bench, found)
     if missing:
         ensure_image(bench, settings)
@@ -53,16 +58,19 @@ def lab(bench: Workbench, request: BoxRequest) -> None:
 
 
 def reset(bench: Workbench, request: BoxRequest) -> None:
-    """Fresh boxes of the same names, on the same ports."""
+    """Fresh boxes of the same names."""
     for name in request.names:
-        settings, look = sshbox.as_it_was(bench.engine, bench.owner, name)
-        ensure_image(bench, settings)
         old = boxspec.keys().known_hosts(name)
         if request.new_host_key:
             boxspec.keys().remove(name)
-        _again(bench, name, lambda s: sshbox.start(
-            bench.engine, bench.owner, name, settings, s, look  # noqa: B023 - called at once
-        ))  # fmt: skip
+        _forget(bench, [name])
+        stopper = Stopper()
+        prepare = partial(ensure_image, bench)
+        with stop_button(stopper):
+            box, left = sshbox.reset(bench.engine, bench.owner, name, prepare, stopper)
+        _shown(bench, box)
+        if left:
+            _remove_later(bench, left)
         if request.new_host_key and old:
             _lesson(bench, name, old)
 
@@ -118,6 +126,8 @@ def listed(bench: Workbench, _request: BoxRequest) -> Listing:
 
     rows = []
     for facts in sshbox.listed(bench.engine, bench.owner):
+        if facts.container_id in bench.departing:
+            continue
         name = sshbox.name_of(facts)
         settings = unpacked(facts.labels.get(boxspec.SETTINGS, ""))
         address = dict(facts.ports).get(f"{settings.port}/tcp", "")
@@ -156,6 +166,19 @@ def _again(bench: Workbench, name: str, make: Callable[[Stopper], object]) -> No
     with stop_button(stopper):
         make(stopper)
     _shown(bench, sshbox.ready(bench.engine, bench.owner, name))
+
+
+def _remove_later(bench: Workbench, container_id: str) -> None:
+    """Remove a container beside the next cells. What is not done when the session ends is done
+    then."""
+
+    bench.departing.add(container_id)
+
+    def remove() -> None:
+        with suppress(ContainerMagicsError):
+            verbs.remove(bench.engine, container_id)
+
+    threading.Thread(target=remove, daemon=True, name="container-magics removal").start()
 
 
 def _label(request: BoxRequest) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from container_magics.core.boxes import USUAL, BoxSettings, unpacked
-from container_magics.core.events import Exited, RunEvent
+from container_magics.core.events import RunEvent
 from container_magics.core.facts import ContainerFacts
 from container_magics.engine import containers, networks
 from container_magics.engine import run as verbs
@@ -17,7 +20,14 @@ from container_magics.engine.logs import last_lines
 from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, may_replace
 from container_magics.engine.reach import engine_host, is_here
 from container_magics.engine.sshclient import login
-from container_magics.errors import EngineError, NameTaken, PortTaken, SshFailed, UsageError
+from container_magics.errors import (
+    EngineError,
+    NameTaken,
+    NotFound,
+    PortTaken,
+    SshFailed,
+    UsageError,
+)
 from container_magics.practice.boxspec import ANY, NAME, SETTINGS, Look, box_spec, keys
 from container_magics.session.detached import run_detached
 from container_magics.session.stopper import Stopper
@@ -58,19 +68,18 @@ def start(
 ) -> list[RunEvent]:
     """Start a fresh box under ``name``, in place of one of ours; the image is there. Returns what
     happened, in order; see ``find`` for where it listens. EngineError for an engine on another
-    machine, NameTaken, SshFailed when it ends at once."""
+    machine, NameTaken."""
     refuse_elsewhere(engine)
     container = container_name(engine, owner, name)
     spec = replace(box_spec(name, keys(), settings, look), name=container)
+    # whether it goes on is seen by the first login: ``ready`` need not wait for nothing here
+    made = partial(run_detached, engine, owner=owner, purpose=KIND, stopper=stopper, at_once_s=0)
     try:
-        events = list(run_detached(engine, spec, owner, purpose=KIND, stopper=stopper))
+        events = list(made(spec))
     except PortTaken:
         if look.host_port is None:
             raise
-        free = replace(spec, ports=box_spec(name, keys(), settings).ports)
-        events = list(run_detached(engine, free, owner, purpose=KIND, stopper=stopper))
-    if any(isinstance(event, Exited) for event in events):
-        raise ended_at_once(engine, container, settings)
+        events = list(made(replace(spec, ports=box_spec(name, keys(), settings).ports)))
     if settings.gate:
         networks.connect(engine, settings.network, container)
     return events
@@ -78,8 +87,10 @@ def start(
 
 def ended_at_once(engine: Engine, container: str, settings: BoxSettings) -> SshFailed:
     """The error, with the box's last words; it is removed."""
-    words = last_lines(engine, container)
-    containers.remove(engine, container)
+    words: tuple[str, ...] = ()
+    with suppress(NotFound):
+        words = last_lines(engine, container)
+        containers.remove(engine, container)
     hint = "Its last words are below."
     if settings.image:
         hint = (
@@ -91,10 +102,17 @@ def ended_at_once(engine: Engine, container: str, settings: BoxSettings) -> SshF
 
 def container_name(engine: Engine, owner: Owner, name: str) -> str:
     """The box's name on the engine: the same, or NAME-USER where another user's box has it."""
+    return _named(engine, owner, name)[0]
+
+
+def _named(engine: Engine, owner: Owner, name: str) -> tuple[str, dict[str, Any] | None]:
+    """The box's name on the engine, and what has that name."""
     facts = verbs.named(engine, name)
     labels = (facts["Config"]["Labels"] or {}) if facts else {}
-    theirs = labels.get(PURPOSE) == KIND and labels.get(USER) not in (None, owner.user)
-    return f"{name}-{owner.user}" if theirs else name
+    if labels.get(PURPOSE) == KIND and labels.get(USER) not in (None, owner.user):
+        mine = f"{name}-{owner.user}"
+        return mine, verbs.named(engine, mine)
+    return name, facts
 
 
 def facts_of(engine: Engine, owner: Owner, name: str) -> dict[str, Any] | None:
@@ -105,7 +123,7 @@ def facts_of(engine: Engine, owner: Owner, name: str) -> dict[str, Any] | None:
     EngineError for an engine on another machine.
     """
     refuse_elsewhere(engine)
-    facts = verbs.named(engine, container_name(engine, owner, name))
+    _, facts = _named(engine, owner, name)
     if facts is None:
         return None
     labels = facts["Config"]["Labels"] or {}
@@ -172,18 +190,28 @@ def published_at(facts: dict[str, Any], name: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def wait_until_ready(box: Box) -> None:
-    """Return after the first login that succeeds; SshFailed when none does in time."""
-    with login(box.address, patience_s=READY_S):
+def wait_until_ready(engine: Engine, box: Box) -> None:
+    """Return after the first login that succeeds; SshFailed when none does in time, and at once
+    when the box has ended."""
+
+    def expect_running() -> None:
+        facts = verbs.named(engine, box.container)
+        if facts is None or not facts["State"]["Running"]:
+            raise ended_at_once(engine, box.container, box.settings)
+
+    with login(box.address, patience_s=READY_S, meanwhile=expect_running):
         return
 
 
 def ready(engine: Engine, owner: Owner, name: str) -> Box:
-    """A box that has just started, after its first login."""
-    box = find(engine, owner, name)
-    if box is None:
-        raise SshFailed(f"The box {name} ended as soon as it had started.")
-    wait_until_ready(box)
+    """A box that has just started, after its first login. SshFailed when it ended meanwhile, and
+    it is removed."""
+    facts = facts_of(engine, owner, name)
+    if facts is None or not facts["State"]["Running"]:
+        container = container_name(engine, owner, name)
+        raise ended_at_once(engine, container, settings_of(facts) if facts else USUAL)
+    box = located(engine, owner, facts, name)
+    wait_until_ready(engine, box)
     return box
 
 
@@ -220,6 +248,34 @@ def as_it_was(engine: Engine, owner: Owner, name: str) -> tuple[BoxSettings, Loo
     address = dict(verbs.published(facts)).get(f"{settings.port}/tcp", "")
     port = address.rpartition(":")[2]
     return settings, Look(host_port=int(port) if port else None)
+
+
+def reset(
+    engine: Engine,
+    owner: Owner,
+    name: str,
+    prepare: Callable[[BoxSettings], None],
+    stopper: Stopper | None = None,
+) -> tuple[Box, str]:
+    """A fresh box in place of the one that is there, or where there is none; returns it after its
+    first login, and the ID of the old one, which is still to be removed ("" for none):     to wait
+    for that would take a quarter of the time. When the new one cannot be made, the old one stays.
+    ``prepare`` sees to the image before anything is changed.
+    """
+    facts = facts_of(engine, owner, name)
+    settings = settings_of(facts) if facts else USUAL
+    prepare(settings)
+    old = str(facts["Id"]) if facts else ""
+    container = facts["Name"].lstrip("/") if facts else container_name(engine, owner, name)
+    if old:
+        containers.rename(engine, old, f"{container}-{old[:12]}")
+    try:
+        start(engine, owner, name, settings, stopper)
+        return ready(engine, owner, name), old
+    except BaseException:
+        if old and verbs.named(engine, container) is None:
+            containers.rename(engine, old, container)
+        raise
 
 
 def stop(engine: Engine, owner: Owner, name: str) -> None:

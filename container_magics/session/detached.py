@@ -43,11 +43,12 @@ def run_detached(
     auto_remove: bool = False,
     stopper: Stopper | None = None,
     transfer: Transfer = NOTHING,
+    at_once_s: float = AT_ONCE_S,
 ) -> Generator[RunEvent, None, None]:
     """Start a container and leave it running; it is removed when it cannot start.
 
-    Ends with Exited when the program has ended at once. With ``auto_remove`` the engine removes
-    the container when it ends.
+    Ends with Exited when the program has ended within ``at_once_s``. With ``auto_remove`` the
+    engine removes the container when it ends.
     """
     stopper = stopper or Stopper()
     yield from replace_ours(engine, spec, owner, stopper)
@@ -65,8 +66,10 @@ def run_detached(
             stopper.check()
             yield from started(engine, spec, created)
             done.append(created.container_id)
+    if not at_once_s:
+        return
     with suppress(NotFound):
-        ended = verbs.ended_within(engine, created.container_id, AT_ONCE_S)
+        ended = verbs.ended_within(engine, created.container_id, at_once_s)
         if ended:
             yield ended
 

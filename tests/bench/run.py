@@ -17,6 +17,7 @@ from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine, connect
 from container_magics.errors import ContainerMagicsError
 from tests.bench import (
+    bench_box,
     bench_build,
     bench_container,
     bench_inside,
@@ -40,6 +41,7 @@ BENCHES = {
     "many": bench_many.rows,
     "load": bench_load.rows,
     "list": bench_list.rows,
+    "box": bench_box.rows,
     "layers": bench_layers.rows,
     "build": bench_build.rows,
 }

@@ -81,10 +81,10 @@ def test_the_interpreter_ends_after_a_program_was_abandoned(box: Box) -> None:
     subprocess.run([sys.executable, "-c", ABANDON, *words], timeout=30, check=True)
 
 
-def test_many_logins_leave_no_thread_and_no_file(box: Box) -> None:
+def test_many_logins_leave_no_thread_and_no_file(engine: Engine, box: Box) -> None:
     before = held()
     for _ in range(5):
-        sshbox.wait_until_ready(box)
+        sshbox.wait_until_ready(engine, box)
     with login(box.address), login(box.address), login(box.address):
         pass
     assert held() == before

@@ -14,7 +14,7 @@ from container_magics.core.flags import run_parser
 from container_magics.core.imageflags import image_parser, images_parser
 from container_magics.core.layersflags import layers_parser
 from container_magics.core.listflags import network_parser, volume_parser
-from container_magics.core.sshflags import ssh_parser, sshbox_parser
+from container_magics.core.sshflags import VERBS, ssh_parser, sshbox_parser
 from container_magics.core.verbs import (
     CONTAINER_VERBS,
     container_parser,
@@ -125,7 +125,7 @@ def test_images_boxes_and_layers() -> None:
     assert wanted(image_parser(), "load x").kinds == ("file",)
     assert wanted(images_parser(), "p").kinds == ("image",)
     assert wanted(layers_parser(), "").kinds == ("image", "container")
-    assert of(wanted(sshbox_parser(), "")) == ("", ("start", "reset", "stop", "list"), ("box",))
+    assert of(wanted(sshbox_parser(), "")) == ("", tuple(VERBS), ("box",))
     assert of(wanted(sshbox_parser(), "reset ")) == ("", (), ("box",))
     assert of(wanted(ssh_parser(), "bo")) == ("bo", (), ("box",))
 

@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from container_magics.core.boxes import BoxSettings, unpacked
 from container_magics.core.flags import parse_run, run_parser
 from container_magics.core.names import ImageRef, container_name
 from container_magics.core.spec import CellOptions, ContainerSpec, Limits, Mount, Port
@@ -155,9 +156,21 @@ def test_what_no_container_can_be_called_is_refused(text: str) -> None:
 
 
 def test_a_box_s_line() -> None:
-    assert parse_box("") == BoxRequest("start", "box")
-    assert parse_box("lab") == BoxRequest("start", "lab")
-    assert parse_box("reset lab") == BoxRequest("reset", "lab")
-    assert parse_ssh("lab --timeout 5s")[0] == "lab"
-    with pytest.raises(UsageError):
-        parse_box("one two")
+    assert parse_box("") == BoxRequest("start", ("box",))
+    assert parse_box("one two one") == BoxRequest("start", ("one", "two"))
+    assert parse_box("reset home --host-key") == BoxRequest("reset", ("home",), new_host_key=True)
+    assert parse_box("lab jump").names == ("jump", "inner")
+    assert parse_box("lab jump db web").names == ("jump", "db", "web")
+    assert parse_box("list") == BoxRequest("list", ())
+    assert parse_box("stop") == BoxRequest("stop", ("box",))
+    strict = parse_box("a --strict --idle 90m --image mine:1")
+    assert strict.settings == BoxSettings("mine:1", strict=True, idle_s=5400)
+    assert strict.asked == {"image", "strict", "idle_s"}
+    assert parse_box("a --idle 0").asked == {"idle_s"}
+    assert parse_ssh("home --via jump --timeout 5s")[:2] == ("home", "jump")
+
+
+@pytest.mark.parametrize("settings", [BoxSettings(), BoxSettings("a", strict=True, lab="j")])
+def test_a_box_s_settings_are_kept_in_a_label(settings: BoxSettings) -> None:
+    assert unpacked(settings.packed()) == settings
+    assert unpacked("of somebody else") == BoxSettings()
