@@ -26,7 +26,7 @@ PACKAGE = Path(container_magics.__file__).parent
 LINE_MAGICS = {
     "container", "containers", "image", "images", "layers", "network", "networks",
     "volume", "volumes", "compose", "sshbox", "engine", "doctor",
-    "exercise", "check", "hint", "solve", "progress",  # and IPython's own %reset
+    "exercise", "check", "hint", "solve", "progress", "vm",  # and IPython's own %reset
 }  # fmt: skip
 CELL_MAGICS = {"container", "image", "compose", "ssh", "exercise"}
 

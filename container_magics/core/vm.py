@@ -122,9 +122,9 @@ def vm_parser() -> FlagParser:
     parser = FlagParser(
         "%vm",
         description="\n".join(("A real virtual machine beside a practice box.", "", *lines)),
-        epilog="The virtual machine is started by QEMU, which has to be installed. Its disk is made\n"
-        "from the practice box's image, systemd and Debian's kernel for clouds. It is gone after\n"
-        "the cell; its disk is kept for the next time.",
+        epilog="The virtual machine is started by QEMU, which has to be installed. Its disk is\n"
+        "made from the practice box's image, systemd and Debian's kernel for clouds. It is gone\n"
+        "after the cell; its disk is kept for the next time.",
     )
     parser.after[""] = "|".join(VERBS)
     add = parser.add_argument
@@ -164,8 +164,8 @@ def packed(comparison: Comparison) -> str:
 def unpacked(text: str) -> Comparison:
     """What ``packed`` packed. ValueError, KeyError or TypeError for anything else."""
     kept = json.loads(text)
-    sides = {name: _side(kept.pop(name)) for name in ("container", "vm")}
-    return Comparison(**sides, **kept)
+    box, vm = (_side(kept.pop(name)) for name in ("container", "vm"))
+    return Comparison(box, vm, **kept)
 
 
 def _side(kept: dict[str, object] | None) -> Side | None:

@@ -170,14 +170,17 @@ def machine(
         started.end()
 
 
-def common(files: VmFiles, accelerator: Accelerator, memory_mb: int, *, small: bool) -> list[str]:
-    """The words that every machine is started with."""
+def common(
+    files: VmFiles, accelerator: Accelerator, memory_mb: int, *, small: bool, cpu: str = ""
+) -> list[str]:
+    """The words that every machine is started with; ``cpu`` "" is the best model there is."""
     how = "kvm" if accelerator == "kvm" else f"tcg,tb-size={TRANSLATED_MB}"
+    cpu = cpu or ("host" if accelerator == "kvm" else "max")
     line = "console=ttyS0 quiet panic=-1 reboot=t systemd.hostname=vm"
     return [
         "-name", guest_name(), "-M", "microvm,x-option-roms=off,rtc=on", "-nodefaults",
         "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-        "-accel", how, "-cpu", "host" if accelerator == "kvm" else "max", "-m", f"{memory_mb}M",
+        "-accel", how, "-cpu", cpu, "-m", f"{memory_mb}M",
         "-kernel", str(files.kernel), "-initrd", str(files.initrd),
         "-append", line + (" container_magics.small" if small else ""),
     ]  # fmt: skip
@@ -201,14 +204,15 @@ def launched(words: Sequence[str], port: int = 0, descriptors: Sequence[int] = (
     return Machine(process, port)
 
 
-def probe(files: VmFiles, limit_s: float = PROBE_S) -> Kvm:
+def probe(files: VmFiles, limit_s: float = PROBE_S, cpu: str = "") -> Kvm:
     """Whether KVM carries a kernel to its first process within ``limit_s``: there are machines,
-    themselves virtual, where it begins and then hangs. Nothing runs afterwards."""
+    themselves virtual, where it begins and then hangs. ``cpu`` is a model that QEMU knows, "" for
+    the machine's own. Nothing runs afterwards."""
     begin = time.monotonic()
     if not os.access(KVM, os.R_OK | os.W_OK):
         why = "this user may not use /dev/kvm" if KVM.exists() else "there is no /dev/kvm"
         return Kvm(works=False, seconds=0.0, why=why)
-    words = common(files, "kvm", MEMORY_MB["small"], small=True)
+    words = common(files, "kvm", MEMORY_MB["small"], small=True, cpu=cpu)
     words[words.index("-append") + 1] += " container_magics.probe"
     started = launched(words)
     try:

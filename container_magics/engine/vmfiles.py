@@ -61,13 +61,18 @@ def take_out(engine: Engine, image: str, digest: str) -> VmFiles:
                 if file is not None and name in NAMES:
                     with_holes(file, scratch / name)
                 forget(tar)
-        if {path.name for path in scratch.iterdir()} != NAMES:
-            raise BadArchive(f"{image} has not all the files of a virtual machine.")
+        refuse_incomplete(scratch, image)
         scratch.rename(folder() / digest)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     return VmFiles(folder() / digest)
+
+
+def refuse_incomplete(found: Path, image: str) -> None:
+    """BadArchive when a file is missing in the folder."""
+    if missing := NAMES - {path.name for path in found.iterdir()}:
+        raise BadArchive(f"{image} has no {', '.join(sorted(missing))} in {INSIDE}.")
 
 
 def remove() -> int:
