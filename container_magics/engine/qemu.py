@@ -43,6 +43,7 @@ TRANSLATED_MB = 64
 """How much of its translation the emulator keeps; QEMU's default would be a quarter of the RAM."""
 LAST_LINES = 12
 KVM = Path("/dev/kvm")
+_MHZ = re.compile(r"^cpu MHz\s*: ([0-9.]+)", re.MULTILINE)  # proc(5)
 _PSS = re.compile(r"^Pss:\s*(\d+) kB", re.MULTILINE)
 
 
@@ -176,7 +177,7 @@ def common(
     """The words that every machine is started with; ``cpu`` "" is the best model there is."""
     how = "kvm" if accelerator == "kvm" else f"tcg,tb-size={TRANSLATED_MB}"
     cpu = cpu or ("host" if accelerator == "kvm" else "max")
-    line = "console=ttyS0 quiet panic=-1 reboot=t systemd.hostname=vm"
+    line = f"console=ttyS0 quiet panic=-1 reboot=t systemd.hostname=vm{clock(accelerator)}"
     return [
         "-name", guest_name(), "-M", "microvm,x-option-roms=off,rtc=on", "-nodefaults",
         "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
@@ -184,6 +185,18 @@ def common(
         "-kernel", str(files.kernel), "-initrd", str(files.initrd),
         "-append", line + (" container_magics.small" if small else ""),
     ]  # fmt: skip
+
+
+def clock(accelerator: Accelerator) -> str:
+    """How quick the emulated time-stamp counter is: that of this machine, in kHz (tsc_early_khz in
+    the kernel's list of parameters). A kernel that measures it itself beside other work gets it
+    wrong now and then, and then waits for ever. "" where the processor tells it, or none is known.
+    """
+    with suppress(OSError):
+        found = _MHZ.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+        if found and accelerator == "tcg":
+            return f" tsc_early_khz={int(float(found[1]) * 1000)}"
+    return ""
 
 
 def launched(words: Sequence[str], port: int = 0, descriptors: Sequence[int] = ()) -> Machine:

@@ -32,7 +32,7 @@ from container_magics.engine import containers, images, qemu, vmfiles
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.keys import BOX_USER, Address, public_key
-from container_magics.engine.ownership import PREFIX, PURPOSE, Owner
+from container_magics.engine.ownership import PURPOSE, Owner
 from container_magics.engine.process import parent_of
 from container_magics.engine.qemu import VmFiles
 from container_magics.engine.sshclient import login
@@ -61,8 +61,7 @@ def recipe(engine: Engine) -> tuple[BuildSpec, str]:
     box = str(images.inspect(engine, boxspec.IMAGE)["Id"])
     whole = dockerfile.encode() + b"".join(data for _, data in added) + box.encode()
     digest = hashlib.sha256(whole).hexdigest()[:16]
-    labels = ((PREFIX + "vm", digest), (PURPOSE, "vm"))
-    return BuildSpec(dockerfile, IMAGE, added=added, labels=labels), digest
+    return BuildSpec(dockerfile, IMAGE, added=added, labels=((PURPOSE, "vm"),)), digest
 
 
 def prepared(engine: Engine) -> Generator[VmEvent, None, VmFiles]:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
@@ -149,9 +150,16 @@ def is_at(event: VmEvent, place: str) -> bool:
 
 
 def test_an_error_while_it_runs_ends_the_machine(files: VmFiles, nothing_runs: None) -> None:
-    with pytest.raises(RuntimeError), qemu.machine(files, {}, accelerator="tcg"):
-        assert machines()
-        raise RuntimeError
+    seen = []
+
+    def work() -> None:
+        with qemu.machine(files, {}, accelerator="tcg"):
+            seen.extend(machines())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
+    assert seen
     assert not machines()
 
 
@@ -203,7 +211,7 @@ def test_a_kernel_that_hangs_is_not_waited_for(files: VmFiles, nothing_runs: Non
 def test_without_qemu_it_is_said_how_to_get_it(
     engine: Engine, files: VmFiles, nothing_runs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     monkeypatch.setattr("container_magics.engine.command._SYSTEM_FOLDERS", ())
     with (
         pytest.raises(EngineError, match="QEMU") as raised,

@@ -22,6 +22,7 @@ from container_magics.core.vm import (
 from container_magics.errors import UsageError
 from container_magics.practice import vm as practice
 from container_magics.view.html import html
+from container_magics.view.model import View
 from container_magics.view.plain import plain
 from container_magics.view.present import vm as present
 
@@ -70,9 +71,15 @@ def test_an_answer_that_makes_no_sense_is_refused(said: str) -> None:
         inside(said)
 
 
+def view_of(state: Comparison, *, stable: bool = False) -> View:
+    view = present.comparison(state, stable=stable)
+    assert view
+    return view
+
+
 def test_each_side_takes_its_place_as_it_is_measured() -> None:
     state = Comparison().apply(VmStep("booting"))
-    assert "booting" in plain(present.comparison(state, stable=False) or pytest.fail())
+    assert "booting" in plain(view_of(state))
     state = state.apply(Measured(VM, HOST)).apply(Measured(BOX, HOST))
     assert state == BOTH
 
@@ -87,7 +94,7 @@ def test_figures_that_were_kept_are_the_same_when_they_are_read() -> None:
 
 
 def text_of(state: Comparison, *, stable: bool = False) -> str:
-    return plain(present.comparison(state, stable=stable) or pytest.fail())
+    return plain(view_of(state, stable=stable))
 
 
 def test_the_reader_sees_whose_kernel_it_is_and_what_each_takes() -> None:
@@ -107,7 +114,7 @@ def test_an_emulated_machine_is_not_passed_off_as_more() -> None:
 
 
 def test_a_bar_is_as_long_as_its_figure() -> None:
-    drawn = html(present.comparison(BOTH, stable=False) or pytest.fail())
+    drawn = html(view_of(BOTH))
     assert "width:5%" in drawn, "0.5 s beside 10 s"
     assert "<script" not in drawn
 
