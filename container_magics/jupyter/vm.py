@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from container_magics.core.boxes import USUAL
 from container_magics.core.vm import Comparison, Kvm, VmEvent, VmRequest
 from container_magics.engine import qemu, vmfiles
-from container_magics.jupyter.boxes import ensure_image
 from container_magics.jupyter.publish import CellPublisher, play, show
 from container_magics.jupyter.workbench import Workbench
 from container_magics.practice import vm
@@ -24,7 +22,6 @@ def compare(bench: Workbench, request: VmRequest) -> None:
         show(present.without_qemu(f"Install it: {qemu.INSTALL}", last))
         bench.keep(COMPARISON, last)
         return
-    ensure_image(bench, USUAL)
     state = play(
         vm.compare(bench.engine, bench.owner, request),
         Comparison(),
@@ -37,7 +34,6 @@ def compare(bench: Workbench, request: VmRequest) -> None:
 def probe(bench: Workbench, _request: VmRequest) -> None:
     """Show whether KVM works here."""
     vm.refuse_without_qemu()
-    ensure_image(bench, USUAL)
     found: list[Kvm] = []
 
     def story() -> Generator[VmEvent, None, None]:

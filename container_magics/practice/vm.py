@@ -30,6 +30,7 @@ from container_magics.core.vm import (
 )
 from container_magics.engine import containers, images, qemu, vmfiles
 from container_magics.engine import run as verbs
+from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
 from container_magics.engine.keys import BOX_USER, Address, public_key
 from container_magics.engine.ownership import PURPOSE, Owner
@@ -65,8 +66,12 @@ def recipe(engine: Engine) -> tuple[BuildSpec, str]:
 
 
 def prepared(engine: Engine) -> Generator[VmEvent, None, VmFiles]:
-    """The virtual machine's files, made if they are not kept; the box's image is here. Raises what
-    a build raises."""
+    """The virtual machine's files, made if they are not kept, and the box's image and its base too.
+    Raises what a build raises."""
+    if not boxspec.image_is_here(engine):
+        yield VmStep("building the practice box's image; this is done once")
+        ensure_base(engine, lambda _line: None)
+        built(engine, boxspec.recipe()[0])
     spec, digest = recipe(engine)
     found = vmfiles.kept(digest)
     if found is not None:
@@ -76,14 +81,19 @@ def prepared(engine: Engine) -> Generator[VmEvent, None, VmFiles]:
         found = vmfiles.kept(digest)
         if found is None:
             try:
-                with closing(build(engine, spec)) as events:
-                    for _ in events:
-                        pass
+                built(engine, spec)
                 found = vmfiles.take_out(engine, IMAGE, digest)
             finally:
                 with suppress(NotFound):
                     images.remove(engine, IMAGE)
     return found
+
+
+def built(engine: Engine, spec: BuildSpec) -> None:
+    """Build, and say nothing of it but an error."""
+    with closing(build(engine, spec)) as events:
+        for _ in events:
+            pass
 
 
 def compare(engine: Engine, owner: Owner, request: VmRequest) -> Generator[VmEvent, None, None]:

@@ -15,8 +15,7 @@ from container_magics.engine import qemu
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import owner
 from container_magics.engine.qemu import VmFiles
-from container_magics.practice import boxspec, vm
-from container_magics.session.build import build
+from container_magics.practice import vm
 from tests.bench.turns import Row, in_turns, quotient
 
 MOST = 5
@@ -28,9 +27,6 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
     """The box against the machine with systemd and the small one; the last of each are kept in the
     package, for those who have no QEMU. EngineError where there is none here."""
     vm.refuse_without_qemu()
-    if not boxspec.image_is_here(engine):
-        for _ in build(engine, boxspec.recipe()[0]):
-            pass
     files = files_of(engine)
     how: Accelerator = "kvm" if qemu.probe(files).works else "tcg"
 

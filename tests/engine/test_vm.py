@@ -21,8 +21,7 @@ from container_magics.engine.client import Engine
 from container_magics.engine.ownership import owner
 from container_magics.engine.qemu import VmFiles
 from container_magics.errors import EngineError
-from container_magics.practice import boxspec, vm
-from container_magics.session.build import build
+from container_magics.practice import vm
 
 EMULATED = VmRequest("compare", "systemd", emulated=True)
 BOOT_S = 240.0
@@ -31,9 +30,6 @@ BOOT_S = 240.0
 @pytest.fixture(scope="module")
 def files(engine: Engine, base: str) -> VmFiles:
     """What virtual machines start from; made where it is not there yet."""
-    if not boxspec.image_is_here(engine):
-        for _ in build(engine, boxspec.recipe()[0]):
-            pass
     story = vm.prepared(engine)
     while True:
         try:

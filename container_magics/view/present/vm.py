@@ -60,7 +60,11 @@ def table(box: Side, vm: Side, state: Comparison, *, stable: bool) -> View:
         ("processes inside", *(told(str(each.inside.processes)) for each in (box, vm))),
         ("the kernel's own threads", *(threads(each, stable=stable) for each in (box, vm))),
         ("what the host sees", *(seen(each, stable=stable) for each in (box, vm))),
-        ("the wall is made by", "the kernel", "a processor" if stable else wall(vm)),
+        (
+            "the wall is made by",
+            "the kernel",
+            "a processor, real or emulated" if stable else wall(vm),
+        ),
     ]
     return Table((Column(""), Column(box.name), Column(vm.name)), tuple(rows))
 
