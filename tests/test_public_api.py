@@ -25,7 +25,7 @@ from container_magics.reference import error_classes
 PACKAGE = Path(container_magics.__file__).parent
 LINE_MAGICS = {
     "container", "containers", "image", "images", "layers", "network", "networks",
-    "volume", "volumes", "compose", "sshbox", "engine", "doctor",
+    "volume", "volumes", "compose", "sshbox", "ssh", "engine", "doctor",
     "exercise", "check", "hint", "solve", "progress", "vm",  # and IPython's own %reset
 }  # fmt: skip
 CELL_MAGICS = {"container", "image", "compose", "ssh", "exercise"}
