@@ -31,6 +31,7 @@ from container_magics.core.verbs import (
     container_parser,
     containers_parser,
 )
+from container_magics.core.vm import vm_parser
 from container_magics.engine import ownership
 from container_magics.engine.base import BASE
 from container_magics.engine.layercache import CACHE_VARIABLE
@@ -94,6 +95,7 @@ NOUNS: dict[str, tuple[Magic, ...]] = {
         Magic(reset_parser, "%reset hello"),
         Magic(progress_parser, "%progress --csv done.csv"),
     ),
+    "Virtual machines": (Magic(vm_parser, "%vm compare"),),
     "The engine": (Magic(engine_parser, "%engine"), Magic(doctor_parser, "%doctor")),
 }
 
@@ -181,6 +183,8 @@ a name that does not; the rest is shown as ever, and so is compared.
 - An image's size is `SIZE`, a registry's digest of it `DIGEST`. The base image's bytes, which the
   packages of the day decide, are neither shown nor counted in `%layers` and `%image history`; what
   is built on it is.
+- The figures of `%vm compare` are `VARIES`, and how its processor was made is left out; whose
+  kernel it is, process 1, and which of the two takes more are shown.
 - `%engine` says only that an engine answers.
 - There are no live updates: one display when the work is done. A pull that a run needs is silent.
 """
@@ -196,7 +200,7 @@ LABELS = {
     ownership.USER: "the login name of who made it",
     ownership.PURPOSE: "what for: `cell`, `box` (left running), `spare` (waits for the next cell), "
     "`look` (never started, made to see what an image lacks or holds), `compose`, `network`, "
-    "`volume`, `sshbox`, `image`, `base`, `debug`",
+    "`volume`, `sshbox`, `image`, `base`, `vm`, `debug`",
     ownership.MADE: "another for each container, so that what `docker commit` copied is known",
     detached.SPEC: "on what is left running: the hash of the words by which it was asked for",
     ownership.DEBUG: "on the image of `%image debug`: the session that made it",

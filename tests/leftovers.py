@@ -13,6 +13,7 @@ from typing import Any
 import docker
 import psutil
 
+from container_magics.engine import qemu
 from container_magics.engine.base import BASE, UPSTREAM_REPOSITORY, UPSTREAM_TAG
 from container_magics.practice import boxspec
 
@@ -33,12 +34,13 @@ class Inventory:
     volumes: frozenset[str]
     images: frozenset[str] = frozenset()
     processes: frozenset[str] = frozenset()
+    machines: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
 
 
 def take_inventory(api: docker.APIClient, *, whole_machine: bool = False) -> Inventory:
     """What carries our label; with ``whole_machine`` everything on the engine, and this
-    machine's processes of the tests and our temporary files too."""
+    machine's processes of the tests and our temporary files too. Virtual machines count always."""
 
     def counted(labels: dict[str, str] | None) -> bool:
         return whole_machine or any(label.startswith(OURS) for label in labels or {})
@@ -53,6 +55,7 @@ def take_inventory(api: docker.APIClient, *, whole_machine: bool = False) -> Inv
         frozenset(v["Name"] for v in volumes if counted(v["Labels"])),
         frozenset(name for image in images for name in image_names(image)),
         frozenset(_processes()) if whole_machine else frozenset(),
+        frozenset(_machines()),
         frozenset(_files()) if whole_machine else frozenset(),
     )
 
@@ -86,6 +89,16 @@ def _processes() -> list[str]:
             alive = process.info["status"] != psutil.STATUS_ZOMBIE
             if alive and process.environ().get(RUN) == mine:
                 lines.append(f"{process.info['pid']} {' '.join(process.info['cmdline'])[:160]}")
+    return lines
+
+
+def _machines() -> list[str]:
+    """The virtual machines of this state folder: one that stays costs a quarter of a GB."""
+    name, lines = qemu.guest_name(), []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        alive = process.info["status"] != psutil.STATUS_ZOMBIE
+        if alive and name in (process.info["cmdline"] or ()):
+            lines.append(f"{process.info['pid']} {name}")
     return lines
 
 

@@ -63,6 +63,7 @@ NEEDED = {
     "ssh": ("openssh-client",),
     "rsync": ("rsync",),
     "ps": ("procps",),
+    "qemu-system-x86_64": ("qemu-system-x86",),
     "chromium": ("chromium",),
     "docker-compose": ("docker-compose",),  # version 1, beside the wheel's
 }

@@ -26,7 +26,7 @@ PACKAGE = Path(container_magics.__file__).parent
 LINE_MAGICS = {
     "container", "containers", "image", "images", "layers", "network", "networks",
     "volume", "volumes", "compose", "sshbox", "ssh", "engine", "doctor",
-    "exercise", "check", "hint", "solve", "progress",  # and IPython's own %reset
+    "exercise", "check", "hint", "solve", "progress", "vm",  # and IPython's own %reset
 }  # fmt: skip
 CELL_MAGICS = {"container", "image", "compose", "ssh", "exercise"}
 
@@ -96,6 +96,7 @@ def test_every_error_that_is_raised_is_in_the_tree() -> None:
     known |= {"BadWord", "NotStrings"}  # a Dockerfile's words; the parser makes a DockerfileError
     known.add("NoSuchImage")  # engine/base.py's name for our ImageNotFound, beside the SDK's
     known.add("ConnectionAbortedError")  # session/carry.py's; told() makes an EngineLost of it
+    known.add("ConnectionResetError")  # engine/sshclient.py's; it makes an SshFailed of it
     known.add("TraitError")  # how a setting's validator says no (traitlets)
     strangers = [(where, name) for where, name in raised() if name not in known]
     assert not strangers

@@ -22,7 +22,7 @@ SNAPSHOT = "latest"
 VERBS = {
     "start": "start a box, or several at once; or say where the running one is (the default)",
     "stop": "stop it: its files stay, and `%sshbox NAME` starts it again",
-    "reset": "a fresh box of the same name: new writable layer, same host key and port",
+    "reset": "a fresh box of the same name: new writable layer, same host key",
     "rm": "remove it with its files; its keys stay",
     "list": "the boxes of this session",
     "lab": "a private network of boxes, of which only the first is reached: lab NAME [INNER ...]",

@@ -57,6 +57,15 @@ def is_gone(pid: int, beginning: str) -> bool:
         return False
 
 
+def parent_of(pid: int) -> tuple[int, str] | None:
+    """The number and name of a process's parent; None where it has none that we may know of."""
+    try:
+        parent = psutil.Process(pid).parent()
+        return (parent.pid, parent.name()) if parent else None
+    except psutil.Error:
+        return None
+
+
 @cache
 def place() -> str:
     """The machine and the process namespace: where a process number means this process.

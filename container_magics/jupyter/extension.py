@@ -13,6 +13,7 @@ from container_magics.jupyter.magics.image import ImageMagics
 from container_magics.jupyter.magics.layers import LayersMagics
 from container_magics.jupyter.magics.lists import ListMagics
 from container_magics.jupyter.magics.ssh import SshMagics
+from container_magics.jupyter.magics.vm import VmMagics
 from container_magics.jupyter.workbench import Workbench
 
 MAGICS = (
@@ -23,6 +24,7 @@ MAGICS = (
     ComposeMagics,
     SshMagics,
     ExerciseMagics,
+    VmMagics,
     EngineMagics,
 )
 

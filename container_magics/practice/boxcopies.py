@@ -8,9 +8,8 @@ from container_magics.engine import containers, images
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import SNAPSHOT, USER, Owner
 from container_magics.errors import NotFound, UsageError
-from container_magics.practice.boxspec import SETTINGS, Look
+from container_magics.practice.boxspec import SETTINGS
 from container_magics.practice.sshbox import (
-    as_it_was,
     container_name,
     facts_of,
     none_of,
@@ -45,9 +44,7 @@ def restore(
     """A fresh box with the files of its snapshot, in place of the one that is there. NotFound when
     there is no such snapshot."""
     image, settings = kept(engine, owner, name, label)
-    _, look = as_it_was(engine, owner, name)
-    look = Look(image, look.host_port)
-    return start(engine, owner, name, settings, stopper, look)
+    return start(engine, owner, name, settings, stopper, image)
 
 
 def fork(
@@ -56,7 +53,7 @@ def fork(
     """Another box with the files that ``name`` has now, and a host key of its own."""
     snapshot(engine, owner, name, FORKED)
     image, settings = kept(engine, owner, name, FORKED)
-    return start(engine, owner, new, settings, stopper, Look(image))
+    return start(engine, owner, new, settings, stopper, image)
 
 
 def labels_of(engine: Engine, owner: Owner, name: str) -> tuple[str, ...]:

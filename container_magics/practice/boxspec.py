@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
 
 from container_magics.core.boxes import BoxSettings
@@ -42,18 +42,6 @@ IN_MEMORY = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a box shall be made anew: ``image`` is a snapshot's, "" for its settings' own;
-    ``host_port`` the port of this machine that is asked for, None for any."""
-
-    image: str = ""
-    host_port: int | None = None
-
-
-ANY = Look()
-
-
 def keys() -> KeyFolder:
     """This user's practice keys."""
     return KeyFolder(state_dir(os.environ) / "ssh")
@@ -79,12 +67,12 @@ def image_is_here(engine: Engine) -> bool:
     return bool(labels.get(RECIPE) == recipe()[1])
 
 
-def box_spec(name: str, ring: KeyFolder, settings: BoxSettings, look: Look = ANY) -> ContainerSpec:
+def box_spec(name: str, ring: KeyFolder, settings: BoxSettings, image: str = "") -> ContainerSpec:
     """The container: hardened, limited, on loopback or in its lab, with its keys put in before it
-    starts."""
-    ports = (Port(settings.port, host_port=look.host_port),) if settings.published else ()
+    starts. ``image`` is a snapshot's, "" for the usual one."""
+    ports = (Port(settings.port),) if settings.published else ()
     spec = ContainerSpec(
-        image=look.image or settings.image or IMAGE,
+        image=image or settings.image or IMAGE,
         name=name,
         hostname=name,
         ports=ports,

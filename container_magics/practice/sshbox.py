@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from container_magics.core.boxes import USUAL, BoxSettings, unpacked
@@ -15,7 +13,6 @@ from container_magics.core.facts import ContainerFacts
 from container_magics.engine import containers, networks
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
-from container_magics.engine.keys import Address
 from container_magics.engine.logs import last_lines
 from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, may_replace
 from container_magics.engine.reach import engine_host, is_here
@@ -24,38 +21,17 @@ from container_magics.errors import (
     EngineError,
     NameTaken,
     NotFound,
-    PortTaken,
     SshFailed,
-    UsageError,
 )
-from container_magics.practice.boxspec import ANY, NAME, SETTINGS, Look, box_spec, keys
+from container_magics.practice.box import Box as Box
+from container_magics.practice.box import expect_way as expect_way
+from container_magics.practice.box import none_of as none_of
+from container_magics.practice.boxspec import NAME, SETTINGS, box_spec, keys
 from container_magics.session.detached import run_detached
 from container_magics.session.stopper import Stopper
 
 READY_S = 15.0
 KIND = "sshbox"
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A box that runs. ``container`` is its name on the engine, ``fingerprint`` its host key's, as
-    ssh shows it; ``address`` has where it listens, and over which box it is reached."""
-
-    name: str
-    container: str
-    address: Address
-    fingerprint: str
-    settings: BoxSettings = USUAL
-
-    @property
-    def config(self) -> str:
-        """The ssh_config file to give to ``ssh -F``."""
-        return str(self.address.config)
-
-    @property
-    def line(self) -> str:
-        """What to type in a terminal of one's own."""
-        return shlex.join(("ssh", "-F", self.config, self.name))
 
 
 def start(
@@ -64,22 +40,16 @@ def start(
     name: str,
     settings: BoxSettings = USUAL,
     stopper: Stopper | None = None,
-    look: Look = ANY,
+    image: str = "",
 ) -> list[RunEvent]:
-    """Start a fresh box under ``name``, in place of one of ours; the image is there. Returns what
-    happened, in order; see ``find`` for where it listens. EngineError for an engine on another
-    machine, NameTaken."""
+    """Start a fresh box under ``name``, in place of one of ours. Its image is there; ``image`` is
+    a snapshot's. Returns what happened, in order; see ``find`` for where it listens. EngineError
+    for an engine on another machine, NameTaken."""
     refuse_elsewhere(engine)
     container = container_name(engine, owner, name)
-    spec = replace(box_spec(name, keys(), settings, look), name=container)
-    # whether it goes on is seen by the first login: ``ready`` need not wait for nothing here
-    made = partial(run_detached, engine, owner=owner, purpose=KIND, stopper=stopper, at_once_s=0)
-    try:
-        events = list(made(spec))
-    except PortTaken:
-        if look.host_port is None:
-            raise
-        events = list(made(replace(spec, ports=box_spec(name, keys(), settings).ports)))
+    spec = replace(box_spec(name, keys(), settings, image), name=container)
+    # whether it goes on is seen by the first login: nobody need wait for that here
+    events = list(run_detached(engine, spec, owner, purpose=KIND, stopper=stopper, at_once_s=0))
     if settings.gate:
         networks.connect(engine, settings.network, container)
     return events
@@ -223,33 +193,6 @@ def existing(engine: Engine, owner: Owner, name: str) -> Box:
     return box
 
 
-def expect_way(box: Box, via: str) -> None:
-    """UsageError unless a box is reached over ``via``, "" for straight."""
-    jump = box.address.via.box if box.address.via else ""
-    if via == jump:
-        return
-    how = f"%%ssh --via {jump} {box.name}" if jump else f"%%ssh {box.name}"
-    where = f"only {jump} reaches {box.name}" if jump else f"{box.name} is reached straight"
-    raise UsageError(f"This is not the way: {where}.", hint=f"Write {how}")
-
-
-def none_of(name: str) -> SshFailed:
-    """The error for a box that is not there."""
-    return SshFailed(f"There is no practice box {name!r}.", hint=f"Start it first: %sshbox {name}")
-
-
-def as_it_was(engine: Engine, owner: Owner, name: str) -> tuple[BoxSettings, Look]:
-    """How a box can be made anew: by its settings, on the port that it has. A usual box, where
-    there is none yet."""
-    facts = facts_of(engine, owner, name)
-    if facts is None:
-        return USUAL, ANY
-    settings = settings_of(facts)
-    address = dict(verbs.published(facts)).get(f"{settings.port}/tcp", "")
-    port = address.rpartition(":")[2]
-    return settings, Look(host_port=int(port) if port else None)
-
-
 def reset(
     engine: Engine,
     owner: Owner,
@@ -258,13 +201,14 @@ def reset(
     stopper: Stopper | None = None,
 ) -> tuple[Box, str]:
     """A fresh box in place of the one that is there, or where there is none; returns it after its
-    first login, and the ID of the old one, which is still to be removed ("" for none):     to wait
+    first login, and the ID of the old one, which is still to be removed ("" for none): to wait
     for that would take a quarter of the time. When the new one cannot be made, the old one stays.
-    ``prepare`` sees to the image before anything is changed.
+    Where there is none, ``prepare`` sees to the image; else it was there when the box was made.
     """
     facts = facts_of(engine, owner, name)
     settings = settings_of(facts) if facts else USUAL
-    prepare(settings)
+    if facts is None:
+        prepare(settings)
     old = str(facts["Id"]) if facts else ""
     container = facts["Name"].lstrip("/") if facts else container_name(engine, owner, name)
     if old:

@@ -26,14 +26,15 @@ from tests.bench import (
     bench_load,
     bench_many,
     bench_output,
+    bench_vm,
     page,
 )
 from tests.bench.dockercommand import swept
 from tests.bench.turns import Row, say
 
 REPEATS, QUICK_REPEATS = 20, 4
-ALONE = "layers"
-"""Has a table of its own, and may be run alone for it."""
+ALONE = ("layers", "vm")
+"""Each has a table of its own, and may be run alone for it."""
 BENCHES = {
     "container": bench_container.rows,
     "inside": bench_inside.rows,
@@ -44,6 +45,7 @@ BENCHES = {
     "box": bench_box.rows,
     "layers": bench_layers.rows,
     "build": bench_build.rows,
+    "vm": bench_vm.rows,
 }
 
 
@@ -56,7 +58,8 @@ def main() -> int:
     ensure_base(engine, say)
     met = True
     with swept(engine):
-        for alone, some in (("", [n for n in names if n != ALONE]), (ALONE, [ALONE])):
+        together = [name for name in names if name not in ALONE]
+        for alone, some in (("", together), *((name, [name]) for name in ALONE)):
             if set(some) & set(names):
                 rows, found = measured(engine, some, repeats)
                 print(found)
