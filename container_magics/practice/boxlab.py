@@ -13,7 +13,7 @@ from container_magics.engine.ownership import Owner
 from container_magics.practice.sshbox import Box, ready, start
 from container_magics.session.stopper import Stopper
 
-AT_ONCE = 12
+AT_ONCE = 20
 """So many boxes are started at the same time."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from container_magics.core.boxes import USUAL, BoxSettings, unpacked
 from container_magics.core.events import RunEvent
 from container_magics.core.facts import ContainerFacts
+from container_magics.core.spec import ContainerSpec
 from container_magics.engine import containers, networks
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
@@ -48,10 +49,25 @@ def start(
     refuse_elsewhere(engine)
     container = container_name(engine, owner, name)
     spec = replace(box_spec(name, keys(), settings, image), name=container)
+    return _started(engine, owner, spec, settings, stopper)
+
+
+def _started(
+    engine: Engine,
+    owner: Owner,
+    spec: ContainerSpec,
+    settings: BoxSettings,
+    stopper: Stopper | None,
+    *,
+    replacing: bool = True,
+) -> list[RunEvent]:
     # whether it goes on is seen by the first login: nobody need wait for that here
-    events = list(run_detached(engine, spec, owner, purpose=KIND, stopper=stopper, at_once_s=0))
+    made = run_detached(
+        engine, spec, owner, purpose=KIND, stopper=stopper, at_once_s=0, replacing=replacing
+    )
+    events = list(made)
     if settings.gate:
-        networks.connect(engine, settings.network, container)
+        networks.connect(engine, settings.network, spec.name)
     return events
 
 
@@ -214,7 +230,8 @@ def reset(
     if old:
         containers.rename(engine, old, f"{container}-{old[:12]}")
     try:
-        start(engine, owner, name, settings, stopper)
+        spec = replace(box_spec(name, keys(), settings), name=container)
+        _started(engine, owner, spec, settings, stopper, replacing=not old)
         return ready(engine, owner, name), old
     except BaseException:
         if old and verbs.named(engine, container) is None:

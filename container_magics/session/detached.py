@@ -44,14 +44,17 @@ def run_detached(
     stopper: Stopper | None = None,
     transfer: Transfer = NOTHING,
     at_once_s: float = AT_ONCE_S,
+    replacing: bool = True,
 ) -> Generator[RunEvent, None, None]:
     """Start a container and leave it running; it is removed when it cannot start.
 
     Ends with Exited when the program has ended within ``at_once_s``. With ``auto_remove`` the
-    engine removes the container when it ends.
+    engine removes the container when it ends. Without ``replacing`` nothing is looked for that
+    would have to make room: the caller has done so.
     """
     stopper = stopper or Stopper()
-    yield from replace_ours(engine, spec, owner, stopper)
+    if replacing:
+        yield from replace_ours(engine, spec, owner, stopper)
     named = with_name(spec)
 
     def make() -> Created:

@@ -33,6 +33,7 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
                 {
                     "docker": lambda: docker_and_ssh(engine, image, address),
                     "fresh": lambda: fresh(cells),
+                    "anew": lambda: anew(cells),
                     "reset": lambda: cells.run(f"%sshbox reset {NAME}"),
                     "ssh": lambda: typed(address, NAME),
                     "cell": lambda: kept(cells),
@@ -47,7 +48,9 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
         quotient("`%sshbox`, from the cell to the first login", samples["fresh"],
                  "`docker run`, and `ssh` until it is let in", samples["docker"], 1.15),
         quotient("`%sshbox reset`, to the first login", samples["reset"],
-                 "`%sshbox` where there is no box", samples["fresh"], 1.0),
+                 "`%sshbox rm`, and `%sshbox`", samples["anew"], 1.0),
+        quotient("… the same", samples["reset"],
+                 "`%sshbox` where there is no box", samples["fresh"]),
         quotient(f"`%sshbox` of {CROWD} boxes at once", crowd["once"],
                  f"{CROWD} of `%sshbox` in a row", crowd["row"], 0.5),
         quotient("`%%ssh BOX`, cell `true`, the login kept", samples["cell"],
@@ -59,6 +62,11 @@ def fresh(cells: Kernel) -> float:
     """Start a box where there is none."""
     cells.run(f"%sshbox rm {NAME}")
     return cells.run(f"%sshbox {NAME}")
+
+
+def anew(cells: Kernel) -> float:
+    """A fresh start in place of a box that is there, without reset."""
+    return cells.run(f"%sshbox rm {NAME}") + cells.run(f"%sshbox {NAME}")
 
 
 def kept(cells: Kernel) -> float:
