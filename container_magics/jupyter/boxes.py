@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,22 +29,32 @@ if TYPE_CHECKING:
 def start(bench: Workbench, request: BoxRequest) -> None:
     """Start boxes, or find those that run; each is shown once one can log in. A box that was asked
     for otherwise is made anew."""
-    missing, settings = list[str](), request.settings
-    for name in request.names:
-        found = sshbox.find(bench.engine, bench.owner, name)
-        if found is None or not _fits(found.settings, request):
-            missing.append(name)
-        else:
-            sshbox.wait_until_ready(bench.engine, found)
-            _shown(bench, found)
-    if missing:
-        ensure_image(bench, settings)
-        _forget(bench, missing)
-        stopper = Stopper()
-        with stop_button(stopper):
-            made = boxlab.start_all(bench.engine, bench.owner, missing, settings, stopper)
-        for box in made:
+    with ThreadPoolExecutor(boxlab.AT_ONCE) as pool:
+        found = list(pool.map(partial(sshbox.find, bench.engine, bench.owner), request.names))
+    missing = [name for name, box in zip(request.names, found, strict=True) if box is None]
+    there = [box for box in found if box is not None]
+    other = [box.name for box in there if not _fits(box.settings, request)]
+    for box in there:
+        if box.name not in other:
+            sshbox.wait_until_ready(bench.engine, box)
             _shown(bench, box)
+    for names, replacing in ((missing, False), (other, True)):
+        if names:
+            _start(bench, names, request.settings, replacing=replacing)
+
+
+def _start(
+    bench: Workbench, names: Sequence[str], settings: BoxSettings, *, replacing: bool
+) -> None:
+    ensure_image(bench, settings)
+    _forget(bench, names)
+    stopper = Stopper()
+    with stop_button(stopper):
+        made = boxlab.start_all(
+            bench.engine, bench.owner, names, settings, stopper, replacing=replacing
+        )
+    for box in made:
+        _shown(bench, box)
 
 
 def lab(bench: Workbench, request: BoxRequest) -> None:

@@ -30,13 +30,20 @@ def start_lab(
 
 
 def start_all(
-    engine: Engine, owner: Owner, names: Sequence[str], settings: BoxSettings, stopper: Stopper
+    engine: Engine,
+    owner: Owner,
+    names: Sequence[str],
+    settings: BoxSettings,
+    stopper: Stopper,
+    *,
+    replacing: bool = True,
 ) -> list[Box]:
     """Start fresh boxes at the same time, and return them in order once one can log in to each.
-    The first error of one is raised when all have come to an end."""
+    The first error of one is raised when all have come to an end. ``replacing`` as for ``start``.
+    """
 
     def one(name: str) -> Box:
-        start(engine, owner, name, settings, stopper)
+        start(engine, owner, name, settings, stopper, replacing=replacing)
         return ready(engine, owner, name)
 
     if len(names) == 1:

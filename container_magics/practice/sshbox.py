@@ -42,14 +42,17 @@ def start(
     settings: BoxSettings = USUAL,
     stopper: Stopper | None = None,
     image: str = "",
+    *,
+    replacing: bool = True,
 ) -> list[RunEvent]:
-    """Start a fresh box under ``name``, in place of one of ours. Its image is there; ``image`` is
-    a snapshot's. Returns what happened, in order; see ``find`` for where it listens. EngineError
-    for an engine on another machine, NameTaken."""
+    """Start a fresh box under ``name``, in place of one of ours; without ``replacing`` it is known
+    that there is none. Its image is there; ``image`` is a snapshot's. Returns what happened, in
+    order; see ``find`` for where it listens. EngineError for an engine on another machine,
+    NameTaken."""
     refuse_elsewhere(engine)
     container = container_name(engine, owner, name)
     spec = replace(box_spec(name, keys(), settings, image), name=container)
-    return _started(engine, owner, spec, settings, stopper)
+    return _started(engine, owner, spec, settings, stopper, replacing=replacing)
 
 
 def _started(
@@ -192,9 +195,8 @@ def wait_until_ready(engine: Engine, box: Box) -> None:
 def ready(engine: Engine, owner: Owner, name: str) -> Box:
     """A box that has just started, after its first login. SshFailed when it ended meanwhile, and
     it is removed."""
-    facts = facts_of(engine, owner, name)
+    container, facts = _named(engine, owner, name)
     if facts is None or not facts["State"]["Running"]:
-        container = container_name(engine, owner, name)
         raise ended_at_once(engine, container, settings_of(facts) if facts else USUAL)
     box = located(engine, owner, facts, name)
     wait_until_ready(engine, box)

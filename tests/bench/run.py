@@ -33,7 +33,7 @@ from tests.bench.dockercommand import swept
 from tests.bench.turns import Row, say
 
 REPEATS, QUICK_REPEATS = 20, 4
-ALONE = ("layers", "vm")
+ALONE = ("build", "box", "layers", "vm")
 """Each has a table of its own, and may be run alone for it."""
 BENCHES = {
     "container": bench_container.rows,
