@@ -49,6 +49,9 @@ BENCHES = {
 }
 
 
+TOGETHER = tuple(name for name in BENCHES if name not in ALONE)
+
+
 def main() -> int:
     """Measure, print, write; 0 when every target is met."""
     words = arguments()
@@ -58,12 +61,12 @@ def main() -> int:
     ensure_base(engine, say)
     met = True
     with swept(engine):
-        together = [name for name in names if name not in ALONE]
+        together = [name for name in names if name in TOGETHER]
         for alone, some in (("", together), *((name, [name]) for name in ALONE)):
             if set(some) & set(names):
                 rows, found = measured(engine, some, repeats)
                 print(found)
-                if not words.quick and (alone or not words.names):
+                if not words.quick and (alone or set(TOGETHER) <= set(names)):
                     page.write(found, alone)
                 met = met and all(row.met is not False for row in rows)
     return 0 if met else 1
