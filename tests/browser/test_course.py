@@ -31,6 +31,36 @@ def test_a_login_on_the_practice_box_is_seen(open_lab: OpenLab, pictures: Path) 
     notebook.save_picture(pictures / "ssh-practice.png", top=notebook.cell("%sshbox"))
 
 
+def test_an_exercise_is_done_in_the_notebook(
+    open_lab: OpenLab, course: Path, pictures: Path
+) -> None:
+    """The course's first exercise, and the cells that a student types."""
+    kernel = {"kernelspec": {"name": "container-magics", "display_name": "Python (containers)"}}
+    sources = [
+        "%sshbox",
+        "%exercise first-login --file 04-ssh-practice.md",
+        "%check first-login",
+        "%hint first-login",
+        '%%ssh box\necho "$(whoami)@$(hostname)" > hello',
+        "%check",
+        "%progress",
+        "%sshbox rm box",
+    ]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), course / "mine.ipynb")
+    notebook = open_lab("mine.ipynb")
+    notebook.clear()
+    notebook.run_all()
+    task = notebook.output("%exercise first-login")
+    expect(task.locator("code", has_text="student@box")).to_be_visible()  # Markdown was drawn
+    expect(notebook.output("%check first-login")).to_contain_text("There is no file hello")
+    expect(notebook.output("%hint")).to_contain_text("Hint 1 of 2")
+    expect(notebook.drawn.nth(5)).to_contain_text("done, well done")
+    expect(notebook.output("%progress")).to_contain_text("1 of 1")
+    notebook.hide_sidebar()
+    notebook.save_picture(pictures / "exercise.png", top=notebook.cell("%exercise first-login"))
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_saved_layers_are_drawn_without_kernel_or_trust(
     open_lab: OpenLab, course: Path, pictures: Path, theme: str
