@@ -79,7 +79,7 @@ def ended_at_once(engine: Engine, container: str, settings: BoxSettings) -> SshF
     words: tuple[str, ...] = ()
     with suppress(NotFound):
         words = last_lines(engine, container)
-        containers.remove(engine, container)
+        verbs.remove(engine, container)
     hint = "Its last words are below."
     if settings.image:
         hint = (
@@ -258,7 +258,7 @@ def remove(engine: Engine, owner: Owner, name: str) -> None:
     settings = settings_of(facts)
     within = [one for one in listed(engine, owner) if lab_of(one) == name] if settings.gate else []
     for one in [*within, None]:
-        containers.remove(engine, one.container_id if one else facts["Id"])
+        verbs.remove(engine, one.container_id if one else facts["Id"])
         keys().forget(name_of(one) if one else name)
     if settings.gate:
         networks.remove(engine, networks.inspect(engine, settings.network)["Id"])
