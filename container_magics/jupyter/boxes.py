@@ -143,7 +143,7 @@ def listed(bench: Workbench, _request: BoxRequest) -> Listing:
         settings = unpacked(facts.labels.get(boxspec.SETTINGS, ""))
         address = dict(facts.ports).get(f"{settings.port}/tcp", "")
         kept = ", ".join(boxcopies.labels_of(bench.engine, bench.owner, name))
-        rows.append(present.BoxRow(name, settings.kind, facts.state, address, kept))
+        rows.append(present.BoxRow(name, facts.image, settings.kind, facts.state, address, kept))
     return Listing(rows, present.boxes(rows, stable=bench.stable), present.BoxRow)
 
 

@@ -54,7 +54,7 @@ def spare_of(engine: Engine, notebook: Notebook, *, but: Container[str] = ()) ->
     def running() -> list[str]:
         return made_by(engine, process_id(notebook), "spare")
 
-    assert wait_until(lambda: len(running()) == 1 and running()[0] not in but)
+    assert wait_until(lambda: len(found := running()) == 1 and found[0] not in but)
     return running()[0]
 
 

@@ -14,6 +14,7 @@ from conftest import TIMEOUT_S, Notebook
 from docker.errors import NotFound
 
 from container_magics.core import compose
+from container_magics.core.sshflags import VERBS
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import PURPOSE
 from container_magics.jupyter.enginenames import EngineNames
@@ -156,7 +157,7 @@ def test_verbs_and_boxes(notebook: Notebook, things: str) -> None:
     assert tab(notebook, "%container st").matches[:2] == ["start", "stop"]
     box = f"cm-tab-box-{things}"
     found = until(notebook, "%sshbox ", lambda matches: box in matches)
-    assert found[:4] == ["start", "reset", "stop", "list"]
+    assert found[: len(VERBS)] == list(VERBS)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from container_magics.core.layertree import LayerTree
     from container_magics.engine.layersources import Sources
-    from container_magics.jupyter.listing import Listing
+    from container_magics.jupyter.listing import Listing, LongListing
     from container_magics.jupyter.workbench import Workbench
     from container_magics.session.layers import LayersEvent
 
@@ -50,7 +50,8 @@ class LayersMagics(BenchMagics):
     def layers(self, line: str) -> Any:
         """Show an image's layers, answer questions about them, or say whether rules hold.
 
-        The answer to a single question is also a list of dicts, with ``.df``; -w gives a widget.
+        The answer to a single question is also a list of dicts, with ``.df`` (of more than 2,000
+        rows a sequence that makes them when asked); -w gives a widget.
         """
         from container_magics.core.layerrules import check, check_spelling
         from container_magics.core.layersflags import QUESTIONS
@@ -92,16 +93,16 @@ class LayersMagics(BenchMagics):
 
     def answer(
         self, words: Namespace, tree: LayerTree, sources: Sources, base_rows: int
-    ) -> list[Listing]:
+    ) -> list[Listing | LongListing]:
         """Each question's rows with their view. In stable mode the packages of the base image,
         which are its first ``base_rows`` layers, are left out."""
-        from container_magics.jupyter.listing import Listing
+        from container_magics.jupyter.listing import Listing, LongListing, listing
         from container_magics.session.layeranswers import answers
         from container_magics.session.layers import engine_for
         from container_magics.view.present.layeranswers import answer_view, tree_view
 
         other = self.read(words.diff, 0, sources) if words.diff else None
-        found = []
+        found = list[Listing | LongListing]()
         if words.tree is not None:
             found.append(Listing([], tree_view(tree, words.tree, alone=words.alone)))
         engine = engine_for(images(words), lambda: self.bench.engine)
@@ -111,7 +112,7 @@ class LayersMagics(BenchMagics):
                 rows = [row for row in rows if row.layer > base_rows]
             view = answer_view(one.question, rows, tree, words, on_base=bool(base_rows))
             facts = [] if one.question == "show" else rows
-            found.append(Listing(facts, view, one.kind))
+            found.append(listing(facts, view, one.kind))
         return found
 
     def base_rows(self, image: str) -> int:

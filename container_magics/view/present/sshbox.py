@@ -16,6 +16,7 @@ class BoxRow:
     """A line of the list of boxes."""
 
     name: str
+    image: str
     kind: str
     state: str
     address: str
