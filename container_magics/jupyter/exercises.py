@@ -76,7 +76,11 @@ class Exercises:
         """Take an exercise as this student's, and make its start where its box has none yet."""
         mine = exercise.for_student(self.seed)
         self._known[mine.name], self._last = mine, mine.name
-        where = practice.box_id(self._bench.engine, mine) if in_box(mine.setup) else "kernel"
+        where = (
+            practice.box_id(self._bench.engine, self._bench.owner, mine)
+            if in_box(mine.setup)
+            else "kernel"
+        )
         if mine.setup and self._begun.get(mine.name) != where:
             self._prepare(mine, mine.setup)
             self._begun[mine.name] = where
@@ -101,7 +105,7 @@ class Exercises:
         if script.python:
             verdict = pythonscript.check(script, exercise, self._names())
         else:
-            verdict = practice.check(self._bench.engine, exercise, script)
+            verdict = practice.check(self._bench.engine, self._bench.owner, exercise, script)
         now, passed = datetime.now(UTC), verdict.passed
         record = self.file.change(exercise.name, lambda one: one.checked(passed=passed, at=now))
         return verdict, record
@@ -118,7 +122,7 @@ class Exercises:
 
     def _prepare(self, exercise: Exercise, script: Script) -> None:
         if not script.python:
-            practice.prepare(self._bench.engine, exercise, script)
+            practice.prepare(self._bench.engine, self._bench.owner, exercise, script)
             return
         names = self._names()
         before = dict(names)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
@@ -19,7 +20,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from container_magics.core.terminal import plain
-from container_magics.errors import UsageError
+from container_magics.errors import TimedOut, UsageError
 
 KERNEL = "container-magics"
 CELL_S = 600.0
@@ -100,9 +101,15 @@ class Shell:
         self._client = client
 
     def run(self, cell: str, *, may_fail: bool = False) -> str:
-        """Run a cell to its end; the error's line, "" when there was none or it may be."""
+        """Run a cell to its end; the error's line, "" when there was none or it may be. TimedOut
+        for one that does not end."""
         self._client.execute(cell, allow_stdin=False, stop_on_error=False)
-        reply: dict[str, Any] = self._client.get_shell_msg(timeout=CELL_S)["content"]
+        try:
+            reply: dict[str, Any] = self._client.get_shell_msg(timeout=CELL_S)["content"]
+        except Empty:
+            raise TimedOut(
+                f"A cell did not end within {CELL_S:g} s.", facts=(first_line(cell),)
+            ) from None
         if reply["status"] == "ok" or may_fail:
             return ""
         return plain(f"{reply.get('ename')}: {reply.get('evalue')}")

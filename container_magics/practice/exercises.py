@@ -14,8 +14,9 @@ from container_magics.core.terminal import plain
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.keys import BOX_USER
-from container_magics.engine.ownership import PURPOSE
+from container_magics.engine.ownership import PURPOSE, Owner
 from container_magics.errors import CheckFailed, Conflict, ContainerMagicsError, NotFound, TimedOut
+from container_magics.practice.sshbox import container_name
 from container_magics.session.run import run_inside
 from container_magics.session.stopper import Stopper
 
@@ -34,10 +35,10 @@ class Verdict:
     hint: str = ""
 
 
-def check(engine: Engine, exercise: Exercise, script: Script) -> Verdict:
+def check(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> Verdict:
     """Look whether it is done, by a script that is no Python."""
     try:
-        status, said = _run(engine, exercise, script)
+        status, said = _run(engine, owner, exercise, script)
     except ContainerMagicsError as error:
         # where the boxes themselves are the exercise, how to start them is for its hints to say
         boxes = any("%sshbox" in cell for cell in exercise.solution)
@@ -45,10 +46,10 @@ def check(engine: Engine, exercise: Exercise, script: Script) -> Verdict:
     return Verdict(passed=True) if status == 0 else Verdict(False, sentence(said, status))
 
 
-def prepare(engine: Engine, exercise: Exercise, script: Script) -> None:
+def prepare(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> None:
     """Make a clean start, by a script that is no Python. CheckFailed when the script fails,
     NotFound or Conflict without a running box, TimedOut."""
-    status, said = _run(engine, exercise, script)
+    status, said = _run(engine, owner, exercise, script)
     if status:
         raise CheckFailed(
             f"The start of the exercise {exercise.name} could not be made.",
@@ -58,9 +59,9 @@ def prepare(engine: Engine, exercise: Exercise, script: Script) -> None:
         )
 
 
-def box_id(engine: Engine, exercise: Exercise) -> str:
+def box_id(engine: Engine, owner: Owner, exercise: Exercise) -> str:
     """The ID of the container in which the exercise takes place; "" when there is none."""
-    facts = verbs.named(engine, exercise.settings.box)
+    facts = verbs.named(engine, container_name(engine, owner, exercise.settings.box))
     return str(facts["Id"]) if facts else ""
 
 
@@ -73,9 +74,9 @@ def sentence(said: str, status: int) -> str:
     return last if len(last) <= LONGEST else last[: LONGEST - 1] + "…"
 
 
-def _run(engine: Engine, exercise: Exercise, script: Script) -> tuple[int, str]:
+def _run(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> tuple[int, str]:
     """The status, and the end of what was written."""
-    place = _place(engine, script.on or exercise.settings.box)
+    place = _place(engine, owner, script.on or exercise.settings.box)
     shebang = script.code.startswith("#!")
     code = script.code if shebang else PRELUDE + script.code
     spec = ContainerSpec("", ("sh", "-c", code), user=script.user or _student(place))
@@ -94,8 +95,9 @@ def _run(engine: Engine, exercise: Exercise, script: Script) -> tuple[int, str]:
     return status, tail.decode("utf-8", "replace")
 
 
-def _place(engine: Engine, name: str) -> dict[str, Any]:
-    facts = verbs.named(engine, name)
+def _place(engine: Engine, owner: Owner, name: str) -> dict[str, Any]:
+    """What is known of the container, this student's own where several have a box so called."""
+    facts = verbs.named(engine, container_name(engine, owner, name))
     if facts is None:
         raise NotFound(f"There is no box {name!r} yet.", hint=f"Start it: %sshbox {name}")
     if not facts["State"]["Running"]:

@@ -13,6 +13,7 @@ from leftovers import Inventory
 from container_magics.core.boxes import BoxSettings
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.events import Output
+from container_magics.core.exercise import Settings, parse_exercise
 from container_magics.engine import images
 from container_magics.engine import run as verbs
 from container_magics.engine.base import ensure_base
@@ -20,6 +21,7 @@ from container_magics.engine.client import Engine
 from container_magics.engine.ownership import SESSION, USER, Owner, owner
 from container_magics.errors import NotFound, SshFailed
 from container_magics.practice import boxspec, sshbox
+from container_magics.practice.exercises import check
 from container_magics.practice.logins import run_on
 from container_magics.session.build import build
 from container_magics.session.sweep import end_session
@@ -58,6 +60,10 @@ def test_each_student_of_a_shared_engine_has_a_box_of_the_same_name(
         assert said(engine, grace, name, "test -e mine || echo nothing; hostname") == (
             f"nothing\n{name}\n"
         )
+        looks = parse_exercise("mine", "x\n--- check\ntest -e mine\n--- solution\ny",
+                               Settings(box=name))  # fmt: skip
+        assert check(engine, ada, looks, looks.check).passed
+        assert not check(engine, grace, looks, looks.check).passed
         labels = engine.api.inspect_container(f"{name}-grace")["Config"]["Labels"]
         assert (labels[USER], labels[SESSION]) == ("grace", grace.session)
         sshbox.remove(engine, grace, name)
