@@ -79,9 +79,12 @@ def solve_parser() -> FlagParser:
 
 def reset_parser() -> FlagParser:
     """%reset."""
-    parser = _of_one("%reset", "A clean start of an exercise: its setup again.")
-    parser.epilog = "Without the name of an exercise it is IPython's own %reset."
-    return parser
+    return _of_one(
+        "%reset",
+        "A clean start of an exercise: its setup again. Without the name of an exercise it is\n"
+        "IPython's own %reset, which clears the notebook's variables.",
+        "an exercise that was begun",
+    )
 
 
 def progress_parser() -> FlagParser:
@@ -95,11 +98,9 @@ def progress_parser() -> FlagParser:
     return parser
 
 
-def _of_one(magic: str, description: str) -> FlagParser:
+def _of_one(magic: str, description: str, which: str = "the last one if left out") -> FlagParser:
     parser = FlagParser(magic, description=description)
-    parser.add_argument(
-        "name", metavar="NAME", nargs="?", default="", help="the last one if left out"
-    )
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help=which)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 

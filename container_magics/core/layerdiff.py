@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, Literal, NamedTuple, cast
 
 from container_magics.core.layerfind import Links, Sight
-from container_magics.core.layers import Contents, Entry, Wanted
+from container_magics.core.layers import Contents, Entry, Layer, Wanted
 from container_magics.core.layertree import LayerTree
 
 Fate = Literal["added", "removed", "changed"]
@@ -96,12 +96,17 @@ def _touched(one: LayerTree, other: LayerTree) -> set[bytes]:
     """The paths that can differ: above the oldest layers that both have, all that is named or
     hidden."""
     both = zip(one.layers, other.layers, strict=False)
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0].diff_id == pair[1].diff_id, both))
+    shared = sum(1 for _ in takewhile(lambda pair: _is_same(*pair), both))
     touched = set[bytes]()
     for tree in (one, other):
         touched.update(e.path for layer in tree.layers[shared:] for e in layer.entries)
         touched.update(each.entry.path for each in tree.hidden if each.hider >= shared)
     return touched
+
+
+def _is_same(one: Layer, other: Layer) -> bool:
+    """Whether two layers are one: by their IDs, which containers' own layers have not."""
+    return (one.empty and other.empty) or bool(one.diff_id and one.diff_id == other.diff_id)
 
 
 def _pairs(

@@ -84,7 +84,11 @@ class KeyFolder:
     def own_config(self, address: Address, path: Path | None = None) -> Path:
         """Write an ssh_config file for one box, and those that one jumps over; returns where. None:
         among the keys. UsageError when it cannot be written."""
-        path = path or self._folder / f"{address.box}.config"
+        path = (path or self._folder / f"{address.box}.config").resolve()
+        if path.parent == (Path.home() / ".ssh").resolve():
+            raise UsageError(
+                f"{path} is left alone, as all of ~/.ssh is.", hint="Choose another place."
+            )
         entries, each = list[str](), address
         while True:
             entries.append(ssh_config(each))

@@ -132,19 +132,24 @@ class Login:
         tunnel = await self._connect(address.via, answering) if address.via else ()
         if tunnel:
             self._tunnel = tunnel
-        return await asyncssh.connect(
-            address.host,
-            address.port,
-            tunnel=tunnel,
-            sock=None if tunnel else answering,
-            username=address.user,
-            client_keys=[str(address.key)],
-            known_hosts=str(address.known_hosts),
-            host_key_alias=address.box,
-            config=None,
-            agent_path=None,
-            connect_timeout=CONNECT_S,
-        )
+        try:
+            return await asyncssh.connect(
+                address.host,
+                address.port,
+                tunnel=tunnel,
+                sock=None if tunnel else answering,
+                username=address.user,
+                client_keys=[str(address.key)],
+                known_hosts=str(address.known_hosts),
+                host_key_alias=address.box,
+                config=None,
+                agent_path=None,
+                connect_timeout=CONNECT_S,
+            )
+        except BaseException:
+            if tunnel:
+                tunnel.abort()  # else each try would leave a login on the way
+            raise
 
     def start(self, command: str) -> Remote:
         """Give ``command`` to the user's login shell on the other side. SshFailed when the
@@ -180,12 +185,16 @@ class Login:
             self._timer.cancel()
             self._timer = None
         if seconds is not None and self._connection is not None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._connection.abort)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._break)
+
+    def _break(self) -> None:
+        for connection in (self._connection, self._tunnel):
+            if connection is not None:
+                connection.abort()
 
     def abort(self) -> None:
         """Break the connection at once; may be called from any thread."""
-        if self._connection is not None:
-            self._loop.call_soon_threadsafe(self._connection.abort)
+        self._loop.call_soon_threadsafe(self._break)
 
     def close(self) -> None:
         """Log out and end the thread, whatever still runs or waits to be read."""

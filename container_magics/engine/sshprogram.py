@@ -26,11 +26,11 @@ def said_to_another_key(address: Address, known_hosts: bytes) -> tuple[str, ...]
         old = Path(folder) / "known_hosts"
         old.write_bytes(known_hosts)
         words = [ssh, "-F", str(address.config), "-o", f"UserKnownHostsFile={old}"]
+        words += ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={PATIENCE_S:.0f}"]
         done = subprocess.run(  # noqa: S603 - a list of words of our own, no shell
-            [*words, "-o", "BatchMode=yes", address.box, "true"],
+            [*words, address.box, "true"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=PATIENCE_S,
             check=False,
         )
         said = plain(done.stderr.decode("utf-8", "replace")).replace(str(old), "known_hosts")

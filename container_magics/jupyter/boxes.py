@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +34,15 @@ def start(bench: Workbench, request: BoxRequest) -> None:
         found = list(pool.map(partial(sshbox.find, bench.engine, bench.owner), request.names))
     missing = [name for name, box in zip(request.names, found, strict=True) if box is None]
     there = [box for box in found if box is not None]
-    other = [box.name for box in there if not _fits(box.settings, request)]
     for box in there:
-        if box.name not in other:
+        if _fits(box.settings, request):
             sshbox.wait_until_ready(bench.engine, box)
             _shown(bench, box)
-    for names, replacing in ((missing, False), (other, True)):
-        if names:
-            _start(bench, names, request.settings, replacing=replacing)
+        else:  # what was not said stays as it was
+            asked = {one: getattr(request.settings, one) for one in request.asked}
+            _start(bench, [box.name], replace(box.settings, **asked), replacing=True)
+    if missing:
+        _start(bench, missing, request.settings, replacing=False)
 
 
 def _start(
@@ -73,6 +75,7 @@ def reset(bench: Workbench, request: BoxRequest) -> None:
     for name in request.names:
         old = boxspec.keys().known_hosts(name)
         if request.new_host_key:
+            sshbox.facts_of(bench.engine, bench.owner, name)  # NameTaken before the key goes
             boxspec.keys().remove(name)
         _forget(bench, [name])
         stopper = Stopper()

@@ -17,8 +17,10 @@ from container_magics.engine.progressfile import ProgressFile, progress_path
 from container_magics.engine.userfile import reading
 from container_magics.errors import UsageError
 from container_magics.jupyter import pythonscript
+from container_magics.jupyter.stop import stop_button
 from container_magics.practice import exercises as practice
 from container_magics.practice.exercises import Verdict
+from container_magics.session.stopper import Stopper
 
 if TYPE_CHECKING:
     from container_magics.core.progress import Record
@@ -105,7 +107,10 @@ class Exercises:
         if script.python:
             verdict = pythonscript.check(script, exercise, self._names())
         else:
-            verdict = practice.check(self._bench.engine, self._bench.owner, exercise, script)
+            stopper = Stopper(exercise.settings.timeout_s)
+            engine, owner = self._bench.engine, self._bench.owner
+            with stop_button(stopper):
+                verdict = practice.check(engine, owner, exercise, script, stopper)
         now, passed = datetime.now(UTC), verdict.passed
         record = self.file.change(exercise.name, lambda one: one.checked(passed=passed, at=now))
         return verdict, record
@@ -122,7 +127,10 @@ class Exercises:
 
     def _prepare(self, exercise: Exercise, script: Script) -> None:
         if not script.python:
-            practice.prepare(self._bench.engine, self._bench.owner, exercise, script)
+            stopper = Stopper(exercise.settings.timeout_s)
+            engine, owner = self._bench.engine, self._bench.owner
+            with stop_button(stopper):
+                practice.prepare(engine, owner, exercise, script, stopper)
             return
         names = self._names()
         before = dict(names)

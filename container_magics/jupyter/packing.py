@@ -27,8 +27,9 @@ def packed(name: str, data: bytes) -> tuple[bytes, int]:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-            if cell.source.startswith(f"{MAGIC} "):
-                head, _, body = cell.source.partition("\n")
+            source = cell.source.lstrip()
+            if source.split()[:1] == [MAGIC]:
+                head, _, body = source.partition("\n")
                 parse_exercise(head.split()[1], body)  # a mistake is found here, not in class
                 cell.source = f"{head}\n{packed_body(body)}".rstrip("\n")
                 count += 1

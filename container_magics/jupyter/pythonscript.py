@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -23,7 +24,8 @@ def check(script: Script, exercise: Exercise, names: Mapping[str, Any]) -> Verdi
     """Whether it is done, as Python tells it: by an assertion or ``fail`` that says what is
     missing. The script sees ``names``, and changes none of them."""
     try:
-        run(script, exercise, dict(names))
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            run(script, exercise, dict(names))
     except (_Missing, AssertionError) as missing:
         return Verdict(passed=False, sentence=sentence(str(missing), 1))
     except ContainerMagicsError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from container_magics.core.boxes import BoxSettings, unpacked
 from container_magics.core.events import RunEvent
 from container_magics.engine import containers, images
@@ -53,6 +55,8 @@ def fork(
     """Another box with the files that ``name`` has now, and a host key of its own."""
     snapshot(engine, owner, name, FORKED)
     image, settings = kept(engine, owner, name, FORKED)
+    if settings.gate:  # a lab has one
+        settings = replace(settings, lab="", gate=False)
     return start(engine, owner, new, settings, stopper, image)
 
 

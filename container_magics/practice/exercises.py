@@ -35,10 +35,17 @@ class Verdict:
     hint: str = ""
 
 
-def check(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> Verdict:
-    """Look whether it is done, by a script that is no Python."""
+def check(
+    engine: Engine,
+    owner: Owner,
+    exercise: Exercise,
+    script: Script,
+    stopper: Stopper | None = None,
+) -> Verdict:
+    """Look whether it is done, by a script that is no Python. ``stopper`` is how to end it sooner
+    than by its time; KeyboardInterrupt then."""
     try:
-        status, said = _run(engine, owner, exercise, script)
+        status, said = _run(engine, owner, exercise, script, stopper)
     except ContainerMagicsError as error:
         # where the boxes themselves are the exercise, how to start them is for its hints to say
         boxes = any("%sshbox" in cell for cell in exercise.solution)
@@ -46,10 +53,16 @@ def check(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> V
     return Verdict(passed=True) if status == 0 else Verdict(False, sentence(said, status))
 
 
-def prepare(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> None:
+def prepare(
+    engine: Engine,
+    owner: Owner,
+    exercise: Exercise,
+    script: Script,
+    stopper: Stopper | None = None,
+) -> None:
     """Make a clean start, by a script that is no Python. CheckFailed when the script fails,
     NotFound or Conflict without a running box, TimedOut."""
-    status, said = _run(engine, owner, exercise, script)
+    status, said = _run(engine, owner, exercise, script, stopper)
     if status:
         raise CheckFailed(
             f"The start of the exercise {exercise.name} could not be made.",
@@ -74,19 +87,28 @@ def sentence(said: str, status: int) -> str:
     return last if len(last) <= LONGEST else last[: LONGEST - 1] + "…"
 
 
-def _run(engine: Engine, owner: Owner, exercise: Exercise, script: Script) -> tuple[int, str]:
+def _run(
+    engine: Engine,
+    owner: Owner,
+    exercise: Exercise,
+    script: Script,
+    stopper: Stopper | None,
+) -> tuple[int, str]:
     """The status, and the end of what was written."""
     place = _place(engine, owner, script.on or exercise.settings.box)
     shebang = script.code.startswith("#!")
     code = script.code if shebang else PRELUDE + script.code
     spec = ContainerSpec("", ("sh", "-c", code), user=script.user or _student(place))
-    stopper, tail, status = Stopper(exercise.settings.timeout_s), b"", 0
+    stopper = stopper or Stopper(exercise.settings.timeout_s)
+    tail, status = b"", 0
     with closing(run_inside(engine, place["Id"], spec, stopper=stopper)) as events:
         for event in events:
             if isinstance(event, Output):
                 tail = (tail + event.data)[-TAIL_BYTES:]
             elif isinstance(event, Exited):
                 status = event.exit_status
+    if stopper.why == "interrupt":
+        raise KeyboardInterrupt
     if stopper.why == "timeout":
         raise TimedOut(
             f"The check was stopped: it ran longer than {exercise.settings.timeout_s:g} s.",

@@ -31,19 +31,23 @@ class Logins:
     def program(self, box: Box, command: str) -> Iterator[Remote]:
         """A program on the box, over the kept login, or over a new one where that is broken. An
         exception in the block, and a broken connection, end the login."""
-        login = self._taken(box)
+        login, remote = self._begun(box, command)
         whole = False
         try:
-            try:
-                remote = login.start(command)
-            except SshFailed:
-                login.close()
-                login = made(box.address)
-                remote = login.start(command)
             yield remote
             whole = True
         finally:
             self._put_back(box, login, keep=whole and login.lives)
+
+    def _begun(self, box: Box, command: str) -> tuple[Login, Remote]:
+        """The program, over the kept login or over a new one; nothing is open where it fails."""
+        login = self._taken(box)
+        try:
+            return login, begun(login, command)
+        except SshFailed:
+            pass  # it was broken, and nobody had told us
+        login = made(box.address)
+        return login, begun(login, command)
 
     def _taken(self, box: Box) -> Login:
         """A login that nobody else uses meanwhile."""
@@ -84,6 +88,15 @@ class Logins:
             kept, self._kept = list(self._kept.values()), {}
         for login in kept:
             login.close()
+
+
+def begun(login: Login, command: str) -> Remote:
+    """Start a program over a login, which is closed where that fails."""
+    try:
+        return login.start(command)
+    except BaseException:
+        login.close()
+        raise
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, may
 from container_magics.engine.reach import engine_host, is_here
 from container_magics.engine.sshclient import login
 from container_magics.errors import (
+    ContainerMagicsError,
     EngineError,
     NameTaken,
     NotFound,
@@ -75,12 +76,11 @@ def _started(
 
 
 def ended_at_once(engine: Engine, container: str, settings: BoxSettings) -> SshFailed:
-    """The error, with the box's last words; it is removed."""
+    """The error, with the box's last words."""
     words: tuple[str, ...] = ()
     with suppress(NotFound):
         words = last_lines(engine, container)
-        verbs.remove(engine, container)
-    hint = "Its last words are below."
+    hint = "Its last words are below. A reset gives a fresh one: %sshbox reset NAME."
     if settings.image:
         hint = (
             f"{settings.image} has to start sshd by itself on port 22, and to have a user "
@@ -98,9 +98,15 @@ def _named(engine: Engine, owner: Owner, name: str) -> tuple[str, dict[str, Any]
     """The box's name on the engine, and what has that name."""
     facts = verbs.named(engine, name)
     labels = (facts["Config"]["Labels"] or {}) if facts else {}
-    if labels.get(PURPOSE) == KIND and labels.get(USER) not in (None, owner.user):
-        mine = f"{name}-{owner.user}"
-        return mine, verbs.named(engine, mine)
+    theirs = labels.get(PURPOSE) == KIND and labels.get(USER) not in (None, owner.user)
+    if facts is not None and not theirs:
+        return name, facts
+    # theirs may have gone meanwhile, and mine is where it was
+    second = f"{name}-{owner.user}"
+    mine = verbs.named(engine, second)
+    of_mine = (mine["Config"]["Labels"] or {}) if mine else {}
+    if theirs or (of_mine.get(USER), of_mine.get(NAME)) == (owner.user, name):
+        return second, mine
     return name, facts
 
 
@@ -196,10 +202,16 @@ def ready(engine: Engine, owner: Owner, name: str) -> Box:
     """A box that has just started, after its first login. SshFailed when it ended meanwhile, and
     it is removed."""
     container, facts = _named(engine, owner, name)
-    if facts is None or not facts["State"]["Running"]:
-        raise ended_at_once(engine, container, settings_of(facts) if facts else USUAL)
-    box = located(engine, owner, facts, name)
-    wait_until_ready(engine, box)
+    try:
+        if facts is None or not facts["State"]["Running"]:
+            raise ended_at_once(engine, container, settings_of(facts) if facts else USUAL)
+        box = located(engine, owner, facts, name)
+        wait_until_ready(engine, box)
+    except SshFailed:
+        now = verbs.named(engine, container)
+        if now is not None and not now["State"]["Running"]:
+            verbs.remove(engine, now["Id"])
+        raise
     return box
 
 
@@ -236,8 +248,12 @@ def reset(
         _started(engine, owner, spec, settings, stopper, replacing=not old)
         return ready(engine, owner, name), old
     except BaseException:
-        if old and verbs.named(engine, container) is None:
-            containers.rename(engine, old, container)
+        if old:
+            with suppress(ContainerMagicsError):
+                made = verbs.named(engine, container)
+                if made is not None:
+                    verbs.remove(engine, made["Id"])
+                containers.rename(engine, old, container)
         raise
 
 

@@ -227,6 +227,7 @@ def test_a_box_whose_sshd_is_broken_is_mended_by_a_reset(notebook: Notebook, fre
     run(notebook, f"%sshbox stop {BOX}")
     seen = notebook.run(f"%sshbox {BOX}")
     assert seen.error == "SshFailed"
+    assert "exited" in run(notebook, "%sshbox list"), "its files stay"
     run(notebook, f"%sshbox reset {BOX}")
     assert run(notebook, f"%%ssh {BOX}\nhostname") == f"{BOX}\n"
 

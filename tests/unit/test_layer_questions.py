@@ -147,6 +147,18 @@ def test_two_images_are_compared_by_what_differs() -> None:
     }  # fmt: skip
 
 
+def test_the_own_layers_of_two_containers_are_not_taken_for_one() -> None:
+    """They have no ID, and both lie on the same image."""
+    ground = Layer("sha256:1", "", "", None, 0, (e("both"),))
+    one, other = (
+        merge(ImageLayers("", (ground, Layer("", "", "", None, 0, (e(name),), writable=True))))
+        for name in ("mine", "yours")
+    )
+    assert [(d.path, d.fate) for d in diff(one, other)] == [
+        (b"mine", "removed"), (b"yours", "added"),
+    ]  # fmt: skip
+
+
 def test_contents_are_compared_when_asked() -> None:
     one, first = filled({"a": b"one", "b": b"same"})
     other, second = filled({"a": b"two", "b": b"same", "c": b"1"})

@@ -87,8 +87,10 @@ class ExerciseMagics(BenchMagics):
 
         exercise = self.exercises.named(flags.hint_parser().parse(line).name)
         hints = exercise.hints
+        before = self.exercises.file.read().get(exercise.name)
         record = self.exercises.file.change(exercise.name, lambda one: one.hinted(len(hints)))
-        show(present.hinted(exercise.name, hints, record.hints))
+        again = before is not None and before.hints == record.hints
+        show(present.hinted(exercise.name, hints, record.hints, again=again))
 
     @line_magic
     @told(flags.solve_parser)

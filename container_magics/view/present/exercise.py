@@ -28,11 +28,16 @@ def verdict(name: str, sentence: str, record: Record, hints: int, *, hint: str =
     return Note(f"{name}: {sentence}", "warning", hint=hint or offer)
 
 
-def hinted(name: str, hints: Sequence[str], shown: int) -> View:
-    """The hint of that number; all of them once the last was shown before."""
+def hinted(name: str, hints: Sequence[str], shown: int, *, again: bool = False) -> View:
+    """The hint of that number; all of them when the last was shown ``again``."""
     if not hints:
         return Note(f"{name} has no hints.", hint=f"`%solve {name}` shows how it is done.")
     last = shown >= len(hints)
+    if again:
+        facts = tuple(f"{number}: {hint}" for number, hint in enumerate(hints, 1))
+        return Note(
+            f"All hints of {name}:", hint=f"`%solve {name}` shows how it is done.", facts=facts
+        )
     return Note(
         f"Hint {shown} of {len(hints)}: {hints[shown - 1]}",
         hint=f"That was the last one; `%solve {name}` shows how it is done." if last else "",
