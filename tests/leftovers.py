@@ -55,7 +55,7 @@ def take_inventory(api: docker.APIClient, *, whole_machine: bool = False) -> Inv
         frozenset(v["Name"] for v in volumes if counted(v["Labels"])),
         frozenset(name for image in images for name in image_names(image)),
         frozenset(_processes()) if whole_machine else frozenset(),
-        frozenset(_machines()),
+        frozenset(f"{pid} {qemu.guest_name()}" for pid in machines()),
         frozenset(_files()) if whole_machine else frozenset(),
     )
 
@@ -92,14 +92,15 @@ def _processes() -> list[str]:
     return lines
 
 
-def _machines() -> list[str]:
-    """The virtual machines of this state folder: one that stays costs a quarter of a GB."""
-    name, lines = qemu.guest_name(), []
-    for process in psutil.process_iter(["pid", "cmdline", "status"]):
-        alive = process.info["status"] != psutil.STATUS_ZOMBIE
-        if alive and name in (process.info["cmdline"] or ()):
-            lines.append(f"{process.info['pid']} {name}")
-    return lines
+def machines() -> list[int]:
+    """The process numbers of the virtual machines of this state folder: one that stays costs a
+    quarter of a GB."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "status"])
+        if qemu.guest_name() in (process.info["cmdline"] or ())
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
 
 
 def _files() -> list[str]:

@@ -6,7 +6,7 @@ import re
 from argparse import Namespace
 
 from container_magics.core.argparser import FlagParser
-from container_magics.core.exercise import Exercise, Settings, parse_exercise
+from container_magics.core.exercise import TIMEOUT_S, Exercise, Settings, parse_exercise
 from container_magics.core.flagtypes import duration
 from container_magics.errors import UsageError
 
@@ -33,7 +33,7 @@ def exercise_parser() -> FlagParser:
     add = parser.add_argument
     add("name", metavar="NAME", type=name, help="small letters, digits and -")
     add("--box", metavar="BOX", default="box", help="where it takes place; box if left out")
-    add("--timeout", metavar="TIME", type=duration, default=15.0,
+    add("--timeout", metavar="TIME", type=duration, default=TIMEOUT_S,
         help="how long a script may take; 15s if left out")  # fmt: skip
     add("--points", metavar="N", type=points, default=1.0, help="what it is worth; 1 if left out")
     add("--debug", action="store_true", help="show the Python traceback of an error")

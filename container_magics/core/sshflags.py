@@ -114,11 +114,14 @@ def parse_box(line: str) -> BoxRequest:
 
 def asked_of(words: Namespace) -> dict[str, Any]:
     """The settings that were given."""
-    idle_s = None if words.idle is None else int(words.idle)
-    given = {"image": words.image, "strict": words.strict, "idle_s": idle_s}
-    return {name: value for name, value in given.items() if value not in ("", False, None)} | (
-        {"idle_s": 0} if idle_s == 0 else {}
-    )
+    given: dict[str, Any] = {}
+    if words.image:
+        given["image"] = words.image
+    if words.strict:
+        given["strict"] = True
+    if words.idle is not None:
+        given["idle_s"] = int(words.idle)
+    return given
 
 
 def _usual(verb: str) -> list[str]:

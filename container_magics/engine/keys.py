@@ -89,11 +89,10 @@ class KeyFolder:
             raise UsageError(
                 f"{path} is left alone, as all of ~/.ssh is.", hint="Choose another place."
             )
-        entries, each = list[str](), address
-        while True:
+        entries = list[str]()
+        each: Address | None = address
+        while each is not None:
             entries.append(ssh_config(each))
-            if each.via is None:
-                break
             each = each.via
         try:
             written(path, "\n".join(entries).encode(), 0o600)

@@ -11,12 +11,11 @@ from container_magics.core.exercise import Exercise, Script
 from container_magics.core.layersecrets import masked
 from container_magics.core.spec import ContainerSpec
 from container_magics.core.terminal import plain
-from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.keys import BOX_USER
 from container_magics.engine.ownership import PURPOSE, Owner
 from container_magics.errors import CheckFailed, Conflict, ContainerMagicsError, NotFound, TimedOut
-from container_magics.practice.sshbox import container_name
+from container_magics.practice.sshbox import named_box
 from container_magics.session.run import run_inside
 from container_magics.session.stopper import Stopper
 
@@ -74,7 +73,7 @@ def prepare(
 
 def box_id(engine: Engine, owner: Owner, exercise: Exercise) -> str:
     """The ID of the container in which the exercise takes place; "" when there is none."""
-    facts = verbs.named(engine, container_name(engine, owner, exercise.settings.box))
+    _, facts = named_box(engine, owner, exercise.settings.box)
     return str(facts["Id"]) if facts else ""
 
 
@@ -119,7 +118,7 @@ def _run(
 
 def _place(engine: Engine, owner: Owner, name: str) -> dict[str, Any]:
     """What is known of the container, this student's own where several have a box so called."""
-    facts = verbs.named(engine, container_name(engine, owner, name))
+    _, facts = named_box(engine, owner, name)
     if facts is None:
         raise NotFound(f"There is no box {name!r} yet.", hint=f"Start it: %sshbox {name}")
     if not facts["State"]["Running"]:

@@ -91,10 +91,10 @@ def ended_at_once(engine: Engine, container: str, settings: BoxSettings) -> SshF
 
 def container_name(engine: Engine, owner: Owner, name: str) -> str:
     """The box's name on the engine: the same, or NAME-USER where another user's box has it."""
-    return _named(engine, owner, name)[0]
+    return named_box(engine, owner, name)[0]
 
 
-def _named(engine: Engine, owner: Owner, name: str) -> tuple[str, dict[str, Any] | None]:
+def named_box(engine: Engine, owner: Owner, name: str) -> tuple[str, dict[str, Any] | None]:
     """The box's name on the engine, and what has that name."""
     facts = verbs.named(engine, name)
     labels = (facts["Config"]["Labels"] or {}) if facts else {}
@@ -118,7 +118,7 @@ def facts_of(engine: Engine, owner: Owner, name: str) -> dict[str, Any] | None:
     EngineError for an engine on another machine.
     """
     refuse_elsewhere(engine)
-    _, facts = _named(engine, owner, name)
+    _, facts = named_box(engine, owner, name)
     if facts is None:
         return None
     labels = facts["Config"]["Labels"] or {}
@@ -201,7 +201,7 @@ def wait_until_ready(engine: Engine, box: Box) -> None:
 def ready(engine: Engine, owner: Owner, name: str) -> Box:
     """A box that has just started, after its first login. SshFailed when it ended meanwhile, and
     it is removed."""
-    container, facts = _named(engine, owner, name)
+    container, facts = named_box(engine, owner, name)
     try:
         if facts is None or not facts["State"]["Running"]:
             raise ended_at_once(engine, container, settings_of(facts) if facts else USUAL)

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
-from leftovers import left_over, take_inventory
+from leftovers import left_over, machines, take_inventory
 
 from container_magics.core.vm import Comparison, Measured, VmEvent, VmRequest
 from container_magics.engine import qemu, vmfiles
@@ -37,16 +36,6 @@ def files(engine: Engine, base: str) -> VmFiles:
         except StopIteration as end:
             made: VmFiles = end.value
             return made
-
-
-def machines() -> list[int]:
-    """Our virtual machines' process numbers."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline", "status"])
-        if qemu.guest_name() in (process.info["cmdline"] or ())
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-    ]
 
 
 def wait_until_gone(limit_s: float = 60.0) -> None:

@@ -7,20 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 from conftest import Notebook, wait_until
-
-from container_magics.engine import qemu
-
-
-def machines() -> list[int]:
-    """Our virtual machines' process numbers."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline", "status"])
-        if qemu.guest_name() in (process.info["cmdline"] or ())
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-    ]
+from leftovers import machines
 
 
 def test_the_cell_compares_a_container_with_a_virtual_machine(
