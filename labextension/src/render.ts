@@ -1,6 +1,8 @@
 // A View as DOM: the same words as view/html.py, drawn with the theme's variables (style/).
 // Text goes in as text nodes alone; nothing here parses HTML.
-import { CRITICAL, LEVEL_WORDS, MARK_SIGNS, STATE_SIGNS, more, visible } from "./text";
+import { bar, map, spaced, stackBar, timeBar } from "./bars";
+import { type Child, element } from "./dom";
+import { LEVEL_WORDS, MARK_SIGNS, STATE_SIGNS, more, visible } from "./text";
 import type {
   Group,
   Meter,
@@ -10,7 +12,6 @@ import type {
   StackRow,
   Step,
   Steps,
-  Strip,
   Table,
   Tree,
   Treemap,
@@ -20,32 +21,9 @@ import type {
 // The last two keep MathJax away: `$HOME:$PATH` is no formula.
 const CLASSES = "container-magics tex2jax_ignore mathjax_ignore";
 
-type Child = Element | string | null;
-type Attributes = Readonly<Record<string, string>>;
-
 /** The view as one element. Throws a TypeError where `view` is not one. */
 export function render(view: View): HTMLElement {
   return element("div", { class: CLASSES }, ...drawn(view));
-}
-
-/** An element; strings become text, null nothing. Empty attributes are left out. */
-function element<Name extends keyof HTMLElementTagNameMap>(
-  name: Name,
-  attributes: Attributes = {},
-  ...children: ReadonlyArray<Child>
-): HTMLElementTagNameMap[Name] {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value) {
-      made.setAttribute(key, visible(value));
-    }
-  }
-  for (const child of children) {
-    if (child !== null) {
-      made.append(typeof child === "string" ? visible(child) : child);
-    }
-  }
-  return made;
 }
 
 function drawn(view: View): Child[] {
@@ -77,13 +55,6 @@ function strong(text: string): Child {
 
 function pale(text: string): Child {
   return text ? element("span", { class: "pale" }, text) : null;
-}
-
-/** Children with a space between them, as in a sentence. */
-function spaced(...children: ReadonlyArray<Child>): Child[] {
-  return children
-    .filter((child) => child !== null && child !== "")
-    .flatMap((child, at) => (at ? [" ", child] : [child]));
 }
 
 function lines(texts: ReadonlyArray<string>): HTMLElement {
@@ -239,30 +210,9 @@ function step(one: Step, bars: boolean): HTMLElement[] {
   return bars ? [...cells, cell("left", timeBar(one))] : cells;
 }
 
-/** Where the step lies in the whole's time, and a mark if the whole had to wait for it. */
-function timeBar(one: Step): HTMLElement {
-  const begin = clamped(one.begin);
-  const length = Math.min(clamped(one.length), 1 - begin);
-  const look = one.state === "failed" ? "failed" : "time";
-  const boxes = length ? [box(begin, "gap"), box(length, look)] : [];
-  const track = element("span", { class: "bar" }, ...boxes);
-  const mark = one.critical
-    ? element("span", { class: "sign critical", title: "critical path" }, CRITICAL)
-    : null;
-  return element("div", { class: "when" }, ...spaced(track, mark));
-}
-
 function meter(view: Meter): HTMLElement {
   const label = element("span", {}, view.label);
   return element("label", {}, ...spaced(label, bar(view), element("span", {}, view.text)));
-}
-
-function bar(view: Meter): HTMLElement {
-  if (view.fraction === null) {
-    return element("progress", { title: view.label });
-  }
-  const value = String(clamped(view.fraction));
-  return element("meter", { min: "0", max: "1", value, title: view.label });
 }
 
 function stack(view: Stack): Child {
@@ -287,43 +237,9 @@ function stackRow(row: StackRow, bars: boolean): HTMLElement[] {
   return bars ? cells : cells.slice(2);
 }
 
-function stackBar(row: StackRow): HTMLElement {
-  const whole = clamped(row.fraction);
-  const hidden = whole * clamped(row.hidden);
-  const boxes = [box(whole - hidden, row.kind), box(hidden, "hidden")];
-  return element("div", { class: "bar" }, ...boxes);
-}
-
-/** Sizes as areas: strips of boxes, the words of each in it and as its title. */
 function treemap(view: Treemap): Child[] {
   if (!view.strips.length) {
     return [strong(view.caption), view.caption ? ": " : null, "nothing that has a size"];
   }
-  return [strong(view.caption), element("div", { class: "map" }, ...view.strips.map(strip))];
-}
-
-function strip(view: Strip): HTMLElement {
-  const made = element("div", { class: "strip" });
-  made.style.height = `${String(100 * clamped(view.height))}%`;
-  for (const tile of view.tiles) {
-    const title = `${tile.label} ${tile.size}`;
-    const words = spaced(element("code", {}, tile.label), tile.size);
-    const shown = element("span", { class: "tile", title }, ...words);
-    shown.style.width = `${String(100 * clamped(tile.width))}%`;
-    made.append(shown);
-  }
-  return made;
-}
-
-function box(fraction: number, look: string): Child {
-  if (!fraction) {
-    return null;
-  }
-  const made = element("span", { class: `box ${look}`, title: look === "hidden" ? look : "" });
-  made.style.width = `${String(100 * fraction)}%`;
-  return made;
-}
-
-function clamped(fraction: number): number {
-  return Math.min(Math.max(fraction, 0), 1);
+  return [strong(view.caption), map(view)];
 }
