@@ -11,7 +11,7 @@ SOURCES := pyproject.toml $(shell find labextension -type f \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test lint format notebooks bench view-ts reference clean
+.PHONY: help lab test lint format notebooks book bench view-ts reference clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ format: $(VENV)/installed  ## write Python as ruff formats it
 notebooks: $(VENV)/installed  ## run the notebooks in stable mode and save what they show
 	$(PY) tests/execute_notebooks.py
 
+book: $(VENV)/installed  ## write the course as a site of pages, into book/
+	@$(VENV)/bin/container-magics book notebooks book --title "Containers and Images"
+
 bench: $(VENV)/installed  ## measure, and write docs/benchmarks.md (ARGS=layers: that alone; --quick: a look)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	@$(PY) tests/run.py --bench $(ARGS)
@@ -47,7 +50,7 @@ reference: $(VENV)/installed  ## write docs/reference.md from the code
 
 clean:  ## stop our engines, and remove all that was made here but your lab folder
 	@if [ -x $(PY) ]; then $(PY) tests/run.py --stop; $(VENV)/bin/container-magics engine stop; fi
-	rm -rf .state $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	rm -rf .state book $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		container_magics/labextension labextension/.yarn \
 		labextension/lib labextension/node_modules labextension/tsconfig.tsbuildinfo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,11 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "container-magics"}]
 
 
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Where Jupyter Server finds our handlers; it imports the module when it starts."""
+    return [{"module": "container_magics.jupyter.server"}]
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; what IPython calls for ``%load_ext container_magics``."""
     from container_magics.jupyter.extension import load

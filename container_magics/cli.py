@@ -1,4 +1,4 @@
-"""The command container-magics: engine, base, doctor, lab, layers, test and pack."""
+"""The command container-magics: engine, base, doctor, lab, layers, kernel, test, pack and book."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
     _add_lab(commands)
     _add_layers(commands)
+    _add_kernels(commands)
     _add_exercises(commands)
+    _add_book(commands)
     return parser
 
 
@@ -112,6 +114,26 @@ def _add_layers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     layers.set_defaults(run=lambda arguments: clilayers.layers(arguments, say))
 
 
+def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from container_magics import clikernels
+
+    kernel = commands.add_parser(
+        "kernel",
+        help="kernels in containers, for every notebook's launcher",
+        description="A shell in any image, or a Jupyter kernel that an image has, as a kernel of "
+        "Jupyter's: each notebook that uses it gets a container of its own.",
+    )
+    verbs = kernel.add_subparsers(title="verbs", metavar="VERB", required=True)
+    listed = _add(verbs, "list", "list those that are ours")
+    listed.set_defaults(run=lambda arguments: clikernels.listed(arguments, say))
+    install = _add(verbs, "install", "register a shell in an image, or the image's own kernels")
+    clikernels.add_install_flags(install)
+    install.set_defaults(run=lambda arguments: clikernels.install(arguments, say))
+    remove = _add(verbs, "remove", "remove one that is ours")
+    clikernels.add_remove_flags(remove)
+    remove.set_defaults(run=lambda arguments: clikernels.remove(arguments, say))
+
+
 def _add_exercises(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from container_magics import cliexercises
 
@@ -121,6 +143,14 @@ def _add_exercises(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     pack = _add(commands, "pack", "hide the answers of exercises, for the students' copy")
     cliexercises.add_pack_flags(pack)
     pack.set_defaults(run=lambda arguments: cliexercises.pack(arguments, say))
+
+
+def _add_book(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from container_magics import clibook
+
+    book = _add(commands, "book", "write notebooks as a static site")
+    clibook.add_flags(book)
+    book.set_defaults(run=lambda arguments: clibook.book(arguments, say))
 
 
 def _start(_arguments: argparse.Namespace) -> int:

@@ -17,15 +17,20 @@
     |   +-- RegistryRefused    a registry does not give or take an image
     |   |   +-- LoginNeeded    ... without a login, or with the one that it got
     |   |   +-- RateLimited    ... for now: it was asked too often
+    |   +-- NotSupported       this engine cannot do what was asked
     |   +-- EngineRefused      any other refusal, in the engine's own words
     +-- WorkFailed             the engine did its part; the work in it did not succeed
     |   +-- ContainerFailed    a program ended with a status other than 0
+    |   |   +-- KernelDied     ... and it was a notebook's kernel
     |   +-- BuildFailed        an instruction of a Dockerfile failed
     |   +-- ComposeFailed      a project's services did not come up
     |   +-- TimedOut           a limit that the user set has passed
     |   +-- TooLarge           a file or folder is over the limit that the user set
     |   +-- CheckFailed        a rule about an image does not hold
     |   +-- SshFailed          a login to a practice box did not succeed
+    |   +-- ClassFailed        what was asked for a class did not succeed for every student
+    +-- PolicyDenied           the policy of this machine forbids it, or cannot be trusted
+    +-- NotRecorded            a cell of which a replayed notebook has nothing to show
     +-- BadArchive             an image archive that is cut short, hostile or of an unknown form
 
 Split by who can mend it: the one who typed, the one who runs the engine, the one who
@@ -136,6 +141,24 @@ class RateLimited(RegistryRefused):
     """It was asked too often, and answers again later."""
 
 
+class NotSupported(EngineError):
+    """This engine cannot do it. ``engine`` is its name or address, ``feature`` what was asked for:
+    one of ``core.capabilities.FEATURES``, or a flag."""
+
+    def __init__(
+        self,
+        engine: str,
+        feature: str,
+        hint: str = "",
+        *,
+        why: str = "",
+        facts: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(f"{feature}: {why or f'{engine} cannot do this'}.", hint=hint, facts=facts)
+        self.engine = engine
+        self.feature = feature
+
+
 class EngineRefused(EngineError):
     """Any other refusal, in the engine's own words. ``status`` is the HTTP status."""
 
@@ -158,6 +181,10 @@ class ContainerFailed(WorkFailed):
     ) -> None:
         super().__init__(sentence, hint=hint, facts=facts)
         self.exit_status = exit_status
+
+
+class KernelDied(ContainerFailed):
+    """A kernel in a container has ended, and nobody had asked it to."""
 
 
 class BuildFailed(WorkFailed):
@@ -200,6 +227,25 @@ class CheckFailed(WorkFailed):
 
 class SshFailed(WorkFailed):
     """A login to a practice box did not succeed, or broke."""
+
+
+class ClassFailed(WorkFailed):
+    """What was asked for a class did not succeed for every student; ``facts`` has those."""
+
+
+class PolicyDenied(ContainerMagicsError):
+    """The policy of this machine forbids it, or cannot be trusted. ``rule``: a key of ``file``."""
+
+    def __init__(
+        self, sentence: str, *, rule: str, file: str, hint: str = "", facts: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(sentence, hint=hint, facts=facts)
+        self.rule = rule
+        self.file = file
+
+
+class NotRecorded(ContainerMagicsError):
+    """The outputs of a notebook are replayed, and there are none of this cell as it is now."""
 
 
 class BadArchive(ContainerMagicsError):

@@ -33,6 +33,8 @@ ENGINE_PACKAGES = ("docker.io", "iptables", "iproute2", *TOOLS)
 COURSE_PROGRAMS = {"ssh": "openssh-client", "ps": "procps"}
 FIRST_PORT = 8888
 READY_S = 60.0
+START = "00-start.ipynb"
+"""The course's first page; opened where the folder has it."""
 OPEN = "make lab"
 
 
@@ -186,9 +188,10 @@ def serve(folder: Path, port: int, *, browser: bool, report: Report) -> int:
     The token goes by the environment: a command line can be read by every user.
     """
     token = secrets.token_urlsafe(24)
-    url = f"http://127.0.0.1:{port}/lab?token={token}"
+    page = f"/lab/tree/{START}" if (folder / START).is_file() else "/lab"
+    url = f"http://127.0.0.1:{port}{page}?token={token}"
     server = subprocess.Popen(  # noqa: S603 -- a list of words from our own code, no shell
-        _command(port, browser=browser),
+        _command(port, page, browser=browser),
         cwd=folder,
         env={**os.environ, "JUPYTER_TOKEN": token},
         start_new_session=True,  # ^C is for us: the server would stop to ask whether it is meant
@@ -207,7 +210,7 @@ def serve(folder: Path, port: int, *, browser: bool, report: Report) -> int:
         server.wait()
 
 
-def _command(port: int, *, browser: bool) -> list[str]:
+def _command(port: int, page: str, *, browser: bool) -> list[str]:
     return [
         sys.executable,
         "-m",
@@ -215,6 +218,7 @@ def _command(port: int, *, browser: bool) -> list[str]:
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
+        f"--LabApp.default_url={page}",
         "--ServerApp.log_level=ERROR",
         "--LabApp.news_url=None",
         *(["--allow-root"] if os.geteuid() == 0 else []),

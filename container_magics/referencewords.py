@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from container_magics.core import classplan
 from container_magics.core.argparser import FlagParser
 from container_magics.core.buildflags import build_parser
+from container_magics.core.classflags import class_parser
 from container_magics.core.composeflags import compose_parser, project_parser
+from container_magics.core.engineflags import engine_parser
 from container_magics.core.exerciseflags import (
     check_parser,
     exercise_parser,
@@ -26,6 +29,7 @@ from container_magics.core.listflags import (
     volume_parser,
     volumes_parser,
 )
+from container_magics.core.shellflags import shell_parser
 from container_magics.core.sshflags import config_parser, ssh_parser, sshbox_parser
 from container_magics.core.verbs import (
     container_parser,
@@ -36,7 +40,7 @@ from container_magics.engine import ownership
 from container_magics.engine.base import BASE
 from container_magics.engine.layercache import CACHE_VARIABLE
 from container_magics.engine.statedir import STATE_VARIABLE
-from container_magics.jupyter.magics.engine import doctor_parser, engine_parser
+from container_magics.jupyter.magics.engine import doctor_parser
 from container_magics.jupyter.runcell import RESULT
 from container_magics.practice import boxspec
 from container_magics.session import detached
@@ -57,6 +61,7 @@ NOUNS: dict[str, tuple[Magic, ...]] = {
         Magic(run_parser, f"%%container {BASE} -e WHO=reader\necho hello, $WHO"),
         Magic(container_parser, "%container logs web --tail 5"),
         Magic(containers_parser, "%containers --all"),
+        Magic(shell_parser, "%shell web"),
     ),
     "Images": (
         Magic(build_parser, f"%%image hello\nFROM {BASE}\nRUN echo hello > /hello"),
@@ -95,8 +100,12 @@ NOUNS: dict[str, tuple[Magic, ...]] = {
         Magic(reset_parser, "%reset hello"),
         Magic(progress_parser, "%progress --csv done.csv"),
     ),
+    "A class": (Magic(class_parser, "%class status unix"),),
     "Virtual machines": (Magic(vm_parser, "%vm compare"),),
-    "The engine": (Magic(engine_parser, "%engine"), Magic(doctor_parser, "%doctor")),
+    "The engine": (
+        Magic(engine_parser, "%engine use ssh://me@lab.example.org"),
+        Magic(doctor_parser, "%doctor"),
+    ),
 }
 
 HEADING = """\
@@ -153,6 +162,11 @@ ENVIRONMENT = (
             "`~/.cache/container-magics`). It may be removed at any time. Empty: nothing is kept"
         ),
     ),
+    ("CONTAINER_HOST", "Podman's own: where `%engine use podman` goes"),
+    (
+        "CONTAINER_MAGICS_REPLAY",
+        "1, or the notebook's file: its recorded outputs are shown, and nothing is run",
+    ),
     ("CONTAINER_MAGICS_STABLE", "1 turns the stable mode on, 0 turns it off"),
     (
         "CONTAINER_MAGICS_SPARES",
@@ -200,13 +214,19 @@ LABELS = {
     ownership.USER: "the login name of who made it",
     ownership.PURPOSE: "what for: `cell`, `box` (left running), `spare` (waits for the next cell), "
     "`look` (never started, made to see what an image lacks or holds), `compose`, `network`, "
-    "`volume`, `sshbox`, `image`, `base`, `vm`, `debug`",
+    "`volume`, `sshbox`, `image`, `base`, `vm`, `debug`, `kernel`, `class`",
     ownership.MADE: "another for each container, so that what `docker commit` copied is known",
     detached.SPEC: "on what is left running: the hash of the words by which it was asked for",
     ownership.DEBUG: "on the image of `%image debug`: the session that made it",
     ownership.SNAPSHOT: "on an image of `%sshbox snapshot`: the session that made it",
     boxspec.NAME: "on a practice box: the name that the student gave it",
     boxspec.SETTINGS: "on a practice box: how it was asked for, as JSON",
+    classplan.CLASS: "on all that belongs to a class: the class's name",
+    classplan.CLASS_ID: "on the same: the identity that lies in the class's folder",
+    classplan.STUDENT: "on what is one student's: the name as in the roster",
+    classplan.KEY: "on the same: the short name",
+    classplan.SPEC: "on a student's service: the hash of what it was made from",
+    classplan.HOME: "on the same: the node on which the home is, its ID and its name",
     boxspec.RECIPE: "on the practice box's image: the hash of how it is built",
 }
 

@@ -18,7 +18,7 @@ from container_magics.core.argparser import FlagParser
 EngineKind = Literal[
     "container", "running", "image", "network", "volume", "box", "project", "service"
 ]
-Kind = EngineKind | Literal["variable", "language", "file", "folder"]
+Kind = EngineKind | Literal["place", "variable", "language", "file", "folder"]
 
 NAMED: dict[str, Kind] = {
     "CONTAINER": "container",
@@ -30,6 +30,7 @@ NAMED: dict[str, Kind] = {
     "BOX": "box",
     "PROJECT": "project",
     "SERVICE": "service",
+    "PLACE": "place",
     "VAR": "variable",
     "LANGUAGE": "language",
     "FILE": "file",

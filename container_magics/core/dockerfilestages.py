@@ -159,6 +159,35 @@ def find_source(
     return Source(instruction, name, stages.get(name.lower()))
 
 
+def images_of(
+    dockerfile: Dockerfile, build_args: Iterable[tuple[str, str]] = ()
+) -> tuple[str, ...]:
+    """The images that a build may fetch, each once: what its stages begin with and copy from, also
+    by ONBUILD, and the builder that ``# syntax=`` or BUILDKIT_SYNTAX names. One that only the
+    builder can tell is there as it is written."""
+    args = dict(build_args)
+    bases, found, earlier = base_names(dockerfile, args.items()), list[str](), {"scratch"}
+    for name, stage in zip(bases, dockerfile.stages, strict=True):
+        if name not in earlier:  # a stage may have the name of its own image
+            found.append(name or stage.base)
+        if stage.written_name:
+            earlier.add(stage.name)
+    found += [one.name for one in sources_of(dockerfile) if one.stage is None]
+    found += [name for name in kept_names(dockerfile) if name.lower() not in earlier]
+    found += [args.get("BUILDKIT_SYNTAX", ""), dockerfile.syntax.partition(" ")[0]]
+    return tuple(dict.fromkeys(name for name in found if name and name != "scratch"))
+
+
+def kept_names(dockerfile: Dockerfile) -> Iterator[str]:
+    """What an ONBUILD will take files from, but a stage's number."""
+    for one in dockerfile.instructions:
+        try:
+            names = source_names(nested(one)) if one.keyword == "ONBUILD" else ()
+        except DockerfileError:  # no builder carries it out
+            continue
+        yield from (name for name in names if not name.isdecimal())
+
+
 def refuse_cycle(dockerfile: Dockerfile, sources: Iterable[Source]) -> None:
     """No stage can wait for itself, by however many others."""
     edges = [(one.taker, one.stage) for one in sources if one.stage is not None]

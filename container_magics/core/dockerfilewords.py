@@ -19,23 +19,25 @@ BLANK = re.compile(r"[\t\v\f\r ]+")
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
+# A possessive quantifier stands after a set of characters alone: after a group, Python before
+# 3.11.5, such as Debian 12's, matches wrongly (CPython's issue 106052).
 FLAG = re.compile(
-    r"""(--(?:[^\s"'\\]|\\.|\\\Z|"(?:[^"\\]|\\.)*+(?:"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))*+)\s*+""",
+    r"""(--(?:[^\s"'\\]|\\.|\\\Z|"(?:[^"\\]|\\.)*(?:"|\Z)|'(?:[^'\\]|\\.)*(?:'|\Z))*)\s*+""",
     re.DOTALL,
 )
 UNQUOTED = re.compile(r"\\(.)|[\"'\\]", re.DOTALL)
 # A word as a shell has it. It must be whole: an open quote ends the reading.
 SHELL_WORD = re.compile(
-    r"""\s*+((?:[^\s"'\\$]|\\.|\\\Z|"(?:[^"\\]|\\.)*+"|'[^']*+'|\$\{[^}]*+\}|\$(?!\{))++)""",
+    r"""\s*+((?:[^\s"'\\$]|\\.|\\\Z|"(?:[^"\\]|\\.)*"|'[^']*+'|\$\{[^}]*+\}|\$(?!\{))+)""",
     re.DOTALL,
 )
 HEREDOC = re.compile(r"\d*+<<(-?)([^<]+)\Z", re.DOTALL)
-QUOTED_PART = re.compile(r"""\\(.)|"((?:[^"\\]|\\.)*+)"|'([^']*+)'""", re.DOTALL)
+QUOTED_PART = re.compile(r"""\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*+)'""", re.DOTALL)
 # A word of ENV, LABEL and ARG, quotes kept; the reader is lenient about an open one.
 PAIR_WORD = {
     escape: re.compile(
-        rf"""(?:[^\s"'{mark}]|{mark}.|{mark}\Z|"(?:[^"{mark}]|{mark}.)*+(?:"|\Z)"""
-        rf"""|'[^']*+(?:'|\Z))++""",
+        rf"""(?:[^\s"'{mark}]|{mark}.|{mark}\Z|"(?:[^"{mark}]|{mark}.)*(?:"|\Z)"""
+        rf"""|'[^']*+(?:'|\Z))+""",
         re.DOTALL,
     )
     for escape, mark in (("\\", r"\\"), ("`", "`"))

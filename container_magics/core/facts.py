@@ -99,3 +99,14 @@ class PublishedPort:
 
     container_port: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """What one kind takes on the engine's disk; ``reclaimable_bytes`` is the part that no
+    container needs."""
+
+    kind: str
+    number: int
+    size_bytes: int
+    reclaimable_bytes: int

@@ -12,6 +12,7 @@ from container_magics.core.flagtypes import (
     cpus,
     duration,
     extra_host,
+    gpus,
     label,
     mount,
     name,
@@ -62,6 +63,7 @@ def refuse_with_inside(words: argparse.Namespace) -> None:
         "--cap-add": words.cap_add, "--cap-drop": words.cap_drop, "--add-host": words.add_host,
         "--restart": words.restart, "--health-cmd": words.health_cmd,
         "--health-interval": words.health_interval, "--platform": words.platform,
+        "--gpus": words.gpus,
     }  # fmt: skip
     for flag, value in asked.items():
         if value:
@@ -94,6 +96,7 @@ def spec_of(words: argparse.Namespace) -> ContainerSpec:
         restart=words.restart or "",
         health=Health(words.health_cmd or "", words.health_interval),
         platform=words.platform or "",
+        gpus=words.gpus or "",
     )
 
 
@@ -219,6 +222,7 @@ def add_further_docker_flags(parser: FlagParser) -> None:
     add("--health-interval", metavar="TIME", type=duration, help="how often it is asked")
     add("--platform", metavar="OS/ARCHITECTURE", type=platform,
         help="the image for this kind of machine, such as linux/arm64")  # fmt: skip
+    add("--gpus", metavar="GPUS", type=gpus, help="graphics processors: all, a number, device=ID")
 
 
 def add_notebook_flags(parser: FlagParser) -> None:

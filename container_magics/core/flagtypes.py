@@ -106,6 +106,17 @@ def platform(text: str) -> str:
     return text
 
 
+def gpus(text: str) -> str:
+    """``all``, a number of them, or ``device=`` and their names with commas between."""
+    kind, _, names = text.partition("=")
+    counted = text.isascii() and text.isdigit() and int(text) > 0
+    if text == "all" or counted or (kind == "device" and all(names.split(","))):
+        return text
+    raise UsageError(
+        f"--gpus {text}: write all, a number or device=ID.", hint="Such as --gpus all."
+    )
+
+
 def mount(text: str) -> Mount:
     """``SOURCE:TARGET`` or ``SOURCE:TARGET:ro``."""
     source, _, rest = text.partition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Literal, NamedTuple, get_args
 
 from container_magics.core.layerfind import Sight
@@ -55,18 +56,31 @@ class Step:
             if one.hider == step and one.owner != step and one.entry.path not in self._seen
         }
         self.count = 0
+        self._nodes: dict[bytes, list[Folder]] = {}
         self._root = tree_of(self._chosen(choice, text.encode("utf-8", "surrogateescape").lower()))
 
     def items(self, folder: bytes = b"") -> tuple[Item, ...]:
         """What a folder holds, largest first, of equal ones by name; () for what is none."""
+        return tuple(self.item(folder, node) for node in self.nodes(folder))
+
+    def nodes(self, folder: bytes = b"") -> list[Folder]:
+        """The same for ``item``, which makes an Item of one when it is looked at."""
+        if folder not in self._nodes:
+            nodes = [*self._folder(folder).values()]
+            nodes.sort(key=attrgetter("name"))
+            nodes.sort(key=attrgetter("size_bytes"), reverse=True)  # equal ones stay in order
+            self._nodes[folder] = nodes
+        return self._nodes[folder]
+
+    def item(self, folder: bytes, node: Folder) -> Item:
+        """One of what ``nodes`` gives for that folder."""
+        return self._item(folder + b"/" + node.name if folder else node.name, node)
+
+    def _folder(self, folder: bytes) -> dict[bytes, Folder]:
         node: Folder | None = self._root
         for name in folder.split(b"/") if folder else ():
             node = node.children.get(name) if node is not None else None
-        if node is None:
-            return ()
-        below = folder + b"/" if folder else b""
-        found = [self._item(below + name, child) for name, child in node.children.items()]
-        return tuple(sorted(found, key=lambda one: (-one.size_bytes, one.name)))
+        return node.children if node is not None else {}
 
     def parts(self, limit: int) -> list[Part]:
         """The largest of it, for a treemap."""

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Outcome = Literal[
-    "answers", "missing", "denied", "refused", "silent", "foreign", "unsupported", "untrusted"
+    "answers",
+    "missing",
+    "denied",
+    "refused",
+    "silent",
+    "foreign",
+    "untrusted",
+    "unreached",
+    "unproven",
+    "shut",
 ]
 
 
@@ -16,7 +25,9 @@ class Attempt:
 
     "missing": no such socket; "denied": this user may not use it; "refused": nobody listens;
     "silent": no answer within the limit; "foreign": what answers is not a container engine;
-    "unsupported": an address of a kind that cannot be used yet, and was not tried;
+    "unproven": its TLS certificate is not that of an engine which the given CA vouches for;
+    "shut": TLS does not come about, as where it wants a certificate of the client's;
+    "unreached": ssh does not come to its machine;
     "untrusted": the socket's folder is not this user's alone, so it was not tried either.
     ``words`` are for the reader ("" when the outcome says it all).
     """
@@ -35,7 +46,9 @@ class Attempt:
             "refused": "nobody listens there",
             "silent": "no answer in time",
             "foreign": "what answers is not a container engine",
-            "unsupported": "ssh:// is not supported yet",
+            "unproven": "its certificate is not vouched for",
+            "shut": "no TLS connection comes about",
+            "unreached": "ssh does not come there",
             "untrusted": "its folder is not yours alone, so it was not asked",
         }[self.outcome]
         more = f" ({self.words})" if self.words else ""

@@ -29,11 +29,17 @@ class Folder:
     @property
     def children(self) -> dict[bytes, Folder]:
         """What it holds, by name."""
+        if self._children is None:
+            self._children = {}
         if self._waiting:
             for entry in self._waiting:
-                self.folder(entry.path.rpartition(b"/")[2]).take(entry)
+                name = entry.path.rpartition(b"/")[2]
+                found = self._children.get(name)
+                if found is None:
+                    found = self._children[name] = Folder(name)
+                found.take(entry)
             self._waiting = None
-        return self._children or {}
+        return self._children
 
     def folder(self, name: bytes) -> Folder:
         """The name in it, made where it is not there."""

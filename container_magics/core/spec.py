@@ -20,11 +20,13 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A folder of the host (``source`` a path) or a volume (a name) at ``target``."""
+    """A folder of the host (``source`` a path) or a volume (a name) at ``target``. Of a folder
+    the file systems that are mounted in it are there, too, but for one that is ``alone``."""
 
     source: str
     target: str
     read_only: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class ContainerSpec:
     ``command`` is the whole argument vector; ``entrypoint`` is put before it. The image's own
     entrypoint is not used when ``command`` is given, for it would take the cell as arguments.
     ``tmpfs`` are (path, mount options) pairs, ``extra_hosts`` "NAME:ADDRESS", ``restart`` is
-    "always", "unless-stopped", "on-failure" or "on-failure:N", ``platform`` "OS/ARCHITECTURE".
+    "always", "unless-stopped", "on-failure" or "on-failure:N", ``platform`` "OS/ARCHITECTURE",
+    ``gpus`` "all", a number, or "device=" and names with commas between them.
     ``own_languages`` are (name, program) pairs of the reader's own, for the error that says
     what there is in place of a program that is missing.
     """
@@ -88,6 +91,7 @@ class ContainerSpec:
     restart: str = ""
     health: Health = Health()
     platform: str = ""
+    gpus: str = ""
     # no setting of the container, so it makes no difference between two
     own_languages: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 

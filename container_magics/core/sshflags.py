@@ -28,12 +28,14 @@ VERBS = {
     "lab": "a private network of boxes, of which only the first is reached: lab NAME [INNER ...]",
     "snapshot": "keep its files as they are now: snapshot NAME [SNAPSHOT]",
     "restore": "a fresh box with the files of a snapshot: restore NAME [SNAPSHOT]",
+    "join": "a box of your class, by the file that your teacher gave you: join FILE [NAME]",
     "fork": "another box with the same files: fork NAME NEW",
 }
 # Verb -> how many names it takes, at least and at most; None for any number
 NAMES: dict[str, tuple[int, int | None]] = {
     "start": (0, None), "stop": (0, None), "reset": (0, None), "rm": (0, None), "list": (0, 0),
     "lab": (1, None), "snapshot": (1, 2), "restore": (1, 2), "fork": (2, 2),
+    "join": (1, 2),
 }  # fmt: skip
 INNER = "inner"
 
@@ -42,7 +44,8 @@ INNER = "inner"
 class BoxRequest:
     """What to do (a key of VERBS), with which boxes; ``settings`` of those that are started.
 
-    ``asked`` are the settings' names that were given, ``new_host_key`` is that of reset.
+    ``asked`` are the settings' names that were given, ``new_host_key`` is that of reset,
+    ``file`` that of join.
     """
 
     verb: str
@@ -50,6 +53,7 @@ class BoxRequest:
     settings: BoxSettings = USUAL
     asked: frozenset[str] = frozenset()
     new_host_key: bool = False
+    file: str = ""
 
     @property
     def name(self) -> str:
@@ -106,10 +110,11 @@ def parse_box(line: str) -> BoxRequest:
     if found.idle is not None and not 0 <= found.idle <= 30 * DAY_S:
         raise UsageError(f"--idle {found.idle:g}s: at most 30 days.")
     settings = replace(USUAL, **given)
+    file = words.pop(0) if verb == "join" else ""
     names = tuple(dict.fromkeys(map(container_name, words or _usual(verb))))
     if verb == "lab" and len(names) == 1:
         names = (*names, INNER)
-    return BoxRequest(verb, names, settings, asked, found.host_key)
+    return BoxRequest(verb, names, settings, asked, found.host_key, file)
 
 
 def asked_of(words: Namespace) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def pax_records(body: bytes) -> dict[bytes, bytes]:
         space = body.find(b" ", position, position + 20)
         length = decimal(body[position:space]) if space > 0 else 0
         end = position + length
-        if not space < end - 1 < len(body) or body[end - 1] != 0x0A:
+        if space < 0 or not space < end - 1 < len(body) or body[end - 1] != 0x0A:
             raise BadArchive("The archive has a pax header that cannot be read.")
         key, _, value = body[space + 1 : end - 1].partition(b"=")
         records[key] = value

@@ -48,6 +48,7 @@ CONTAINER_NAMES = {
 CONTAINER_FLAGS = {
     "rm": ("-f", "--force"),
     "logs": ("-f", "--follow", "--until", "--tail", "--since", "--timeout"),
+    "stats": ("-w", "--watch"),
     "wait": ("--for", "--timeout"),
     "inspect": ("--format",),
 }
@@ -106,6 +107,12 @@ def container_parser() -> FlagParser:
         type=condition,
         action="append",
         help=f"wait: {FORMS}; several in order",
+    )
+    add(
+        "-w",
+        "--watch",
+        action="store_true",
+        help="stats: from now on, with a line of the last looks, until they end",
     )
     add(
         "--timeout",

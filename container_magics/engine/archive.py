@@ -94,10 +94,10 @@ def feed(engine: Engine, path: str, archive: Archive) -> Iterator[int]:
 def body(engine: Engine, path: str) -> Iterator[Readable]:
     """The body of `GET path`, which the engine has been asked for: what it answers is known at
     the first reading, which raises the errors of ``told``."""
-    url = engine.endpoint.url
-    if url.startswith("unix://"):
+    where = engine.endpoint.socket
+    if where is not None:
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
-            connection.connect(url.removeprefix("unix://"))
+            connection.connect(str(where))
             request = f"GET /v{engine.api.api_version}{path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
             connection.sendall(request.encode("ascii"))
             yield _Stream(connection)

@@ -31,7 +31,7 @@ from container_magics.engine.context import DOCKERFILE, Context
 from container_magics.engine.credentials import credentials
 from container_magics.engine.secrets import secret_values
 from container_magics.engine.sending import Sending
-from container_magics.errors import EngineError, EngineRefused, NotFound, UsageError
+from container_magics.errors import EngineError, EngineRefused, NotFound, NotSupported
 
 BUILDKIT_SINCE = (1, 39)  # the API of Docker Engine 18.09, the first with BuildKit for all
 HEREDOCS_SINCE = (1, 42)  # the API of Docker Engine 23, the first whose BuildKit reads heredocs
@@ -83,9 +83,11 @@ def by_podman(engine: Engine, spec: BuildSpec, context: Context) -> Iterator[Bui
     """A build by Podman, which builds without BuildKit."""
     refuse_secrets(spec, podman=True)
     if spec.cache_from:  # it takes one name alone, of a registry
-        raise UsageError(
-            f"--cache-from {spec.cache_from[0]}: Podman has its own cache only.",
-            hint="Leave it out, or use another engine (`%engine`).",
+        raise NotSupported(
+            "Podman",
+            f"--cache-from {spec.cache_from[0]}",
+            "Leave it out, or use another engine (`%engine use`).",
+            why="Podman has its own cache only",
         )
     yield BuildStarted("classic")
     with told(), closing((yield from send(engine, spec, context, CLASSIC, None))) as response:
@@ -152,7 +154,7 @@ def worth_telling(sent: ContextSent) -> bool:
 
 
 def refuse_secrets(spec: BuildSpec, *, podman: bool = False) -> None:
-    """UsageError where there are secrets, for a builder that has no use for them.
+    """NotSupported where there are secrets, for a builder that has no use for them.
 
     Podman's service takes a secret only as a file of the context, and puts it onto the disk.
     """
@@ -162,9 +164,11 @@ def refuse_secrets(spec: BuildSpec, *, podman: bool = False) -> None:
             if podman
             else "this engine builds without BuildKit, which alone knows secrets"
         )
-        raise UsageError(
-            f"--secret id={spec.secrets[0].name}: {why}.",
-            hint="Use another engine (`%engine`), or build without --secret.",
+        raise NotSupported(
+            "Podman" if podman else "the classic builder",
+            f"--secret id={spec.secrets[0].name}",
+            "Use another engine (`%engine use`), or build without --secret.",
+            why=why,
         )
 
 

@@ -25,7 +25,7 @@ from container_magics.core.terminal import plain
 from container_magics.engine.client import Engine, told
 from container_magics.engine.context import Context
 from container_magics.engine.plugins import engine_environment, plugin_paths
-from container_magics.errors import EngineLost, UsageError
+from container_magics.errors import EngineLost, NotSupported, UsageError
 
 OLDEST = (0, 13)
 """The first version that writes its progress as JSON."""
@@ -36,19 +36,23 @@ CHUNK_BYTES = 64 * 1024
 
 
 def refuse(engine: Engine, spec: BuildSpec) -> None:
-    """UsageError, with the reason, where buildx is needed and cannot do it here."""
+    """NotSupported or UsageError, with the reason, where buildx is needed and cannot do it here."""
     flag = spec.buildx_flag
     if not flag:
         return
     if engine.facts().name == "Podman":
-        raise UsageError(
-            f"{flag}: this needs docker buildx, which does not work with Podman.",
-            hint="Use another engine (`%engine`), or build for one platform at a time.",
+        raise NotSupported(
+            "Podman",
+            flag,
+            "Use another engine (`%engine use`), or build for one platform at a time.",
+            why="this needs docker buildx, which does not work with Podman",
         )
     if not engine.facts().containerd_store and needs_store(spec):
-        raise UsageError(
-            f"{flag}: the engine's image store ({engine.facts().storage}) cannot do this.",
-            hint="Turn on containerd's image store: https://docs.docker.com/go/build-multi-platform",
+        raise NotSupported(
+            engine.facts().name,
+            flag,
+            "Turn on containerd's image store: https://docs.docker.com/go/build-multi-platform",
+            why=f"the engine's image store ({engine.facts().storage}) cannot do this",
         )
     program()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,24 @@ from docker.transport import UnixHTTPAdapter
 from docker.transport.unixconn import UnixHTTPConnectionPool
 from requests.utils import requote_uri
 
+from container_magics.core.capabilities import Capabilities
 from container_magics.core.machine import Attempt, EngineFacts
 from container_magics.core.terminal import plain
-from container_magics.engine.endpoint import Endpoint, candidates
+from container_magics.engine.choosing import SWARM, searched
+from container_magics.engine.cuthead import cut_head, is_cut_head, refuse_cut_head
+from container_magics.engine.endpoint import Endpoint
+from container_magics.engine.enginefacts import read_facts
 from container_magics.engine.keepalive import keep_alive
-from container_magics.engine.nowhere import no_engine
+from container_magics.engine.nowhere import no_engine, no_manager
 from container_magics.engine.probe import probe
+from container_magics.engine.tunnels import dialled, hang_up
 from container_magics.errors import (
     Conflict,
     EngineDenied,
     EngineError,
     EngineLost,
     EngineRefused,
+    NoEngine,
     NotFound,
 )
 
@@ -71,34 +76,6 @@ def told() -> Iterator[None]:
         ) from error
     except DockerException as error:
         raise EngineError(f"The docker client failed: {plain(str(error))}") from error
-
-
-def refuse_cut_head(response: requests.Response, **_: Any) -> None:
-    """EngineLost for an answer whose head was cut: without a length, an answer that is cut there
-    would be taken for a short one. A response hook of requests.
-
-    Engines give a length or chunks to all but taken-over connections (RFC 9112, 6.3).
-    """
-    path = response.url.partition("?")[0]
-    if is_cut_head(str(response.request.method), path, response.status_code, response.headers):
-        response.close()
-        raise cut_head()
-
-
-def is_cut_head(method: str, path: str, status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer lacks what every whole head has that has a body."""
-    hijacked = method == "POST" and path.endswith(("/attach", "/start"))
-    framed = "Content-Length" in headers or "Transfer-Encoding" in headers
-    bodiless = method == "HEAD" or status < 200 or status in (204, 304)
-    return not (framed or hijacked or bodiless)
-
-
-def cut_head() -> EngineLost:
-    """The error for an answer whose head was cut."""
-    return EngineLost(
-        "The connection to the engine broke at the beginning of an answer.",
-        hint="See whether it still runs: `%engine`. Then run the cell again.",
-    )
 
 
 def words_of(status: int, body: bytes) -> str:
@@ -164,7 +141,9 @@ class Engine:
         self.api.hooks["response"].append(refuse_cut_head)
         keep_alive(api)
         self.tried = tried
+        self._hung_up = False
         self._facts: EngineFacts | None = None
+        self._capabilities: Capabilities | None = None
         self._pool = self._local_pool()
 
     def _local_pool(self) -> UnixHTTPConnectionPool | None:
@@ -233,52 +212,77 @@ class Engine:
         """Which engine this is. Asked once: Podman takes seconds to answer."""
         if self._facts is None:
             with told():
-                self._facts = _facts(self, self.api.version(), self.api.info())
+                version, info = self.api.version(), self.api.info()
+                speaks = str(self.api.api_version)
+                self._facts = read_facts(self.endpoint, speaks, self.tried, version, info)
         return self._facts
 
+    def capabilities(self) -> Capabilities:
+        """What can be done at this place, by its engine's own answers. Asked once. Raises
+        EngineLost."""
+        from container_magics.engine.capabilities import capabilities
+
+        if self._capabilities is None:
+            self._capabilities = capabilities(self)
+        return self._capabilities
+
     def close(self) -> None:
-        """End every idle connection; the engine itself is left as it is."""
+        """End every idle connection, and with the last of an ssh:// address its ssh; the engine
+        itself is left as it is."""
+        if not self._hung_up:
+            self._hung_up = True
+            hang_up(self.endpoint)
         self.api.close()
         if self._pool is not None:
             self._pool.close()
             self._pool = self._local_pool()
 
 
-def connect(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Engine:
-    """The first engine that answers, in the order of ``endpoint.candidates``.
+def is_manager(engine: Engine) -> bool:
+    """Whether it manages a swarm; closed where it does not, or cannot say."""
+    found = False
+    try:
+        with suppress(EngineError):
+            found = engine.capabilities().can("class")
+    finally:
+        if not found:
+            engine.close()
+    return found
 
-    ``environ`` and ``home`` are this process's own by default. Raises NoEngine when none
-    answers (its facts list the places that were tried), EngineDenied when one is there that
-    this user may not use.
+
+def connect(where: str | Mapping[str, str] | None = None, home: Path | None = None) -> Engine:
+    """The first engine that answers, in the order of ``endpoint.candidates``; or that of a place.
+
+    ``where`` is a place as ``%engine use`` takes it ("ssh://host", a Docker context's name,
+    "podman", "swarm"), or an environment to look in, this process's own by default. Raises
+    NoEngine when none answers (its facts: the places that were tried), EngineDenied when this user
+    may not use it, UsageError for an unknown place, NotSupported where "swarm" has no manager.
     """
-    environ = os.environ if environ is None else environ
     tried: list[Attempt] = []
-    for endpoint in candidates(environ, home or Path.home()):
-        attempt, api = probe(endpoint)
+    found_by_word, word = searched(where, home)
+    for found in found_by_word:
+        try:
+            endpoint = dialled(found)
+        except NoEngine as error:
+            if found.binding:
+                raise
+            tried.append(
+                Attempt(found.found_by, found.url, "unreached", (*error.facts, "")[-2:][0])
+            )
+            continue
+        api = None
+        try:
+            attempt, api = probe(endpoint)
+        finally:
+            if api is None:  # else an engine has it, and hangs up itself
+                hang_up(endpoint)
         tried.append(attempt)
         if api is not None:
-            return Engine(endpoint, api, tuple(tried))
-    raise no_engine(tuple(tried), named=bool(tried) and endpoint.binding)
-
-
-def _facts(engine: Engine, version: dict[str, Any], info: dict[str, Any]) -> EngineFacts:
-    components = {str(part.get("Name")) for part in version.get("Components") or ()}
-    options = [str(option) for option in info.get("SecurityOptions") or ()]
-    return EngineFacts(
-        name="Podman" if "Podman Engine" in components else "Docker",
-        version=str(version.get("Version", "")),
-        api_version=str(engine.api.api_version),
-        storage=str(info.get("Driver", "")),
-        operating_system=str(info.get("OperatingSystem", "")),
-        kernel=str(info.get("KernelVersion", "")),
-        architecture=str(info.get("Architecture", "")),
-        cpus=int(info.get("NCPU") or 0),
-        memory_bytes=int(info.get("MemTotal") or 0),
-        cgroup_version=str(info.get("CgroupVersion") or "1"),
-        found_by=engine.endpoint.found_by,
-        url=engine.endpoint.url,
-        containerd_store="io.containerd.snapshotter.v1" in str(info.get("DriverStatus")),
-        rootless=bool(info.get("Rootless")) or any("rootless" in option for option in options),
-        data_folder=str(info.get("DockerRootDir") or ""),
-        tried=engine.tried,
+            engine = Engine(endpoint, api, tuple(tried))
+            if word != SWARM or is_manager(engine):
+                return engine
+    raise (
+        no_manager(tried)
+        if word == SWARM
+        else no_engine(tuple(tried), named=bool(tried) and endpoint.binding)
     )

@@ -67,11 +67,11 @@ def services(engine: Engine, project: str) -> tuple[ServiceFacts, ...]:
     for summary in run.containers(engine, f"{PROJECT}={project}"):
         if summary["Labels"].get(ONE_OFF) != "True":
             with suppress(NotFound):  # Compose may just have replaced it
-                found.append(facts_of(run.inspect(engine, summary["Id"])))
+                found.append(facts_of(engine, run.inspect(engine, summary["Id"])))
     return tuple(sorted(found, key=lambda one: (one.service, one.number)))
 
 
-def facts_of(inspected: dict[str, Any]) -> ServiceFacts:
+def facts_of(engine: Engine, inspected: dict[str, Any]) -> ServiceFacts:
     """An inspected container as one of a service (API, "Inspect a container")."""
     labels, state = inspected["Config"]["Labels"] or {}, inspected["State"]
     health = (state.get("Health") or {}).get("Status", "")
@@ -85,7 +85,7 @@ def facts_of(inspected: dict[str, Any]) -> ServiceFacts:
         health="" if health == "none" else health,
         exit_status=state["ExitCode"] if state["Status"] in ("exited", "dead") else None,
         restarts=inspected.get("RestartCount") or 0,
-        ports=run.published(inspected),
+        ports=run.published(engine, inspected),
     )
 
 

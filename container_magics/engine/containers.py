@@ -9,7 +9,7 @@ from container_magics.core.facts import Change, ChangeKind, ContainerFacts, Proc
 from container_magics.engine import run, spare
 from container_magics.engine.client import Engine, told
 from container_magics.engine.ownership import NOTEBOOK, PURPOSE, SESSION, USER, Owner, user_name
-from container_magics.errors import Conflict, EngineRefused, NameTaken
+from container_magics.errors import Conflict, EngineRefused, NameTaken, NotFound
 
 NO_LABELS: Mapping[str, str] = {}
 STOP_S = 1
@@ -27,6 +27,21 @@ def listed(
     labels = (f"{SESSION}={owner.session}",) if mine else ()
     found = run.containers(engine, *labels, everything=everything or mine)
     return [summarised(each, owner) for each in found if everything or not is_spare(each)]
+
+
+def one(engine: Engine, owner: Owner, container_id: str) -> ContainerFacts | None:
+    """The same of one, by its whole ID; None where it is gone.
+
+    It is inspected first, which waits for what the engine still has to do: an engine tells of a
+    container's end before its own list has it (seen on 20.10).
+    """
+    try:
+        run.inspect(engine, container_id)
+    except NotFound:
+        return None
+    with told():
+        found = engine.api.containers(all=True, filters={"id": container_id})
+    return summarised(found[0], owner) if found else None
 
 
 def is_spare(summary: dict[str, Any]) -> bool:

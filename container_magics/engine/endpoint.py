@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from container_magics.engine.statedir import Places, state_dir
+from container_magics.engine.tunnel import Tunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Endpoint:
     words for the reader ("DOCKER_HOST", "Docker context 'work'", "Podman's user socket").
     ``binding``: the user named it for this very process, so that no other place may be taken
     for it, silent or not. ``folder`` is asked about first where there is one: only where it is
-    this user's alone is the socket in it opened.
+    this user's alone is the socket in it opened. ``tunnel`` is the way to an ssh:// address, once
+    it is open (tunnels.py). ``context`` is the Docker context that it is of, "" for none.
     """
 
     url: str
@@ -38,11 +40,32 @@ class Endpoint:
     tls: Tls | None = None
     binding: bool = False
     folder: Path | None = None
+    tunnel: Tunnel | None = field(default=None, compare=False)
+    context: str = ""
 
     @property
     def socket(self) -> Path | None:
-        """The unix socket's path; None for another transport."""
+        """The unix socket by which it is asked: its own, or the end here of a way by ssh; None
+        for another transport."""
+        if self.tunnel is not None:
+            return self.tunnel.socket
         return Path(self.url.removeprefix("unix://")) if self.url.startswith("unix://") else None
+
+    @property
+    def word(self) -> str:
+        """What ``%engine use`` takes to come here: a context, which may have TLS files of its own,
+        else the address."""
+        return self.context or self.url
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its socket is one of this machine, by no way over another."""
+        return self.url.startswith("unix://")
+
+    @property
+    def dial_url(self) -> str:
+        """The address as programs of this machine take it (DOCKER_HOST)."""
+        return f"unix://{self.socket}" if self.socket else self.url
 
 
 def candidates(environ: Mapping[str, str], home: Path) -> list[Endpoint]:
@@ -54,12 +77,12 @@ def candidates(environ: Mapping[str, str], home: Path) -> list[Endpoint]:
     Nothing is contacted, and a socket need not exist.
     """
     if host := environ.get("DOCKER_HOST"):
-        return [Endpoint(host, "DOCKER_HOST", _tls_from(environ, home), binding=True)]
-    config = _config_folder(environ, home)
+        return [Endpoint(host, "DOCKER_HOST", tls_from(environ, home), binding=True)]
+    config = config_folder(environ, home)
     if (named := environ.get("DOCKER_CONTEXT")) and named != "default":
         return [context(config, named, binding=True)]
     found = [] if named else _chosen_context(config)
-    return _without_repeats([*found, own(Places(state_dir(environ))), *_well_known(environ, home)])
+    return _without_repeats([*found, own(Places(state_dir(environ))), *well_known(environ, home)])
 
 
 def own(places: Places) -> Endpoint:
@@ -81,7 +104,8 @@ def context(config: Path, name: str, *, binding: bool = False) -> Endpoint:
         config / "contexts" / "tls" / identity / "docker",
         verify=not endpoint.get("SkipTLSVerify", False),
     )
-    return Endpoint(str(endpoint.get("Host", "")), f"Docker context '{name}'", tls, binding)
+    host = str(endpoint.get("Host", ""))
+    return Endpoint(host, f"Docker context '{name}'", tls, binding, context=name)
 
 
 def _chosen_context(config: Path) -> list[Endpoint]:
@@ -89,7 +113,14 @@ def _chosen_context(config: Path) -> list[Endpoint]:
     return [] if name == "default" else [context(config, name)]
 
 
-def _config_folder(environ: Mapping[str, str], home: Path) -> Path:
+def context_names(config: Path) -> tuple[str, ...]:
+    """The names of all contexts of a Docker configuration folder, sorted."""
+    found = (_json(each) for each in (config / "contexts" / "meta").glob("*/meta.json"))
+    return tuple(sorted(str(meta["Name"]) for meta in found if meta.get("Name")))
+
+
+def config_folder(environ: Mapping[str, str], home: Path) -> Path:
+    """Docker's own folder of configuration."""
     return Path(environ.get("DOCKER_CONFIG") or home / ".docker")
 
 
@@ -102,12 +133,12 @@ def _json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _tls_from(environ: Mapping[str, str], home: Path) -> Tls | None:
+def tls_from(environ: Mapping[str, str], home: Path) -> Tls | None:
     """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, as the docker command reads them."""
     verify = bool(environ.get("DOCKER_TLS_VERIFY"))
     if not verify and not environ.get("DOCKER_CERT_PATH"):
         return None
-    folder = Path(environ.get("DOCKER_CERT_PATH") or _config_folder(environ, home))
+    folder = Path(environ.get("DOCKER_CERT_PATH") or config_folder(environ, home))
     return _tls_folder(folder, verify=verify) or Tls(None, None, None, verify)
 
 
@@ -119,7 +150,7 @@ def _tls_folder(folder: Path, *, verify: bool) -> Tls | None:
     return Tls(ca, cert, key, verify) if ca or cert else None
 
 
-def _well_known(environ: Mapping[str, str], home: Path) -> Iterator[Endpoint]:
+def well_known(environ: Mapping[str, str], home: Path) -> Iterator[Endpoint]:
     """The sockets that engines make by themselves, the machine's Docker first, Podman last."""
     runtime = environ.get("XDG_RUNTIME_DIR")
     yield Endpoint("unix:///var/run/docker.sock", "Docker's socket")

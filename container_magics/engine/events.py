@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from container_magics.engine.client import Engine
-from container_magics.engine.jsonlines import ask
+from container_magics.engine.jsonlines import Message, ask
 from container_magics.errors import EngineLost
 
 LIFE = ["create", "start", "die", "destroy", "rename", "pause", "unpause"]
+HOLDINGS = [
+    *LIFE,
+    "commit", "connect", "delete", "disconnect", "import", "load", "prune", "pull", "remove",
+    "tag", "untag",
+]  # fmt: skip
+"""What changes a list of containers, images, networks or volumes; execs and the like do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +29,28 @@ class LifeEvent:
     exit_status: int | None = None
 
 
-class Changes:
-    """An item each time that something changes in a container's life; ends with ``close()``."""
+@dataclass(frozen=True, slots=True)
+class HoldingEvent:
+    """What happened to what the engine holds: ``kind`` is "container", "image", "network" or
+    "volume", ``subject`` its ID, or a volume's name."""
 
-    def __init__(self, engine: Engine) -> None:
-        filters = json.dumps({"type": ["container"], "event": LIFE})
-        limit_s = engine.api.timeout
-        self._lines = ask(engine, "GET", "/events", params={"filters": filters}, timeout_s=limit_s)
+    kind: str
+    action: str
+    subject: str
+
+
+class Told:
+    """The engine's events that pass ``filters`` (API, "Monitor events"), until ``close()``."""
+
+    def __init__(self, engine: Engine, filters: Mapping[str, Sequence[str]]) -> None:
+        asked = {"filters": json.dumps(filters)}
+        self._lines = ask(engine, "GET", "/events", params=asked, timeout_s=engine.api.timeout)
         self._closed = False
 
-    def __iter__(self) -> Iterator[str]:
-        """The names of what happened ("start", "die", ...), as it happens."""
-        for event in self.events():
-            yield event.action
-
-    def events(self) -> Iterator[LifeEvent]:
-        """The same, and to which container. EngineLost when the engine ends it."""
+    def messages(self) -> Iterator[Message]:
+        """Each as it happens. EngineLost when the engine ends it."""
         with closing(self._lines):
-            for event in self._lines:
-                actor = event["Actor"]
-                status = actor["Attributes"].get("exitCode")
-                yield LifeEvent(
-                    event["Action"], actor["ID"], None if status is None else int(status)
-                )
+            yield from self._lines
         if not self._closed:
             raise EngineLost(
                 "The engine no longer tells what happens to containers.",
@@ -56,3 +61,35 @@ class Changes:
         """End the stream; whoever iterates comes to its end. May be called from any thread."""
         self._closed = True
         self._lines.abandon()
+
+
+class Changes(Told):
+    """An item each time that something changes in a container's life; ends with ``close()``."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, {"type": ["container"], "event": LIFE})
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of what happened ("start", "die", ...), as it happens."""
+        for event in self.events():
+            yield event.action
+
+    def events(self) -> Iterator[LifeEvent]:
+        """The same, and to which container. EngineLost when the engine ends it."""
+        for event in self.messages():
+            actor = event["Actor"]
+            status = actor["Attributes"].get("exitCode")
+            yield LifeEvent(event["Action"], actor["ID"], None if status is None else int(status))
+
+
+class Holdings(Told):
+    """An item each time that something changes in what the engine holds; ends with ``close()``."""
+
+    def __init__(self, engine: Engine) -> None:
+        kinds = ["container", "image", "network", "volume"]
+        super().__init__(engine, {"type": kinds, "event": HOLDINGS})
+
+    def events(self) -> Iterator[HoldingEvent]:
+        """As it happens. EngineLost when the engine ends it."""
+        for event in self.messages():
+            yield HoldingEvent(event["Type"], event["Action"], event["Actor"]["ID"])

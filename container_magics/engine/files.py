@@ -20,6 +20,7 @@ import requests
 
 from container_magics.core.units import size
 from container_magics.engine.client import Engine, refusal, told
+from container_magics.engine.tarends import Entry
 from container_magics.errors import BadArchive, EngineRefused, NotFound, TooLarge, UsageError
 
 GO_DIRECTORY = 1 << 31  # os.ModeDir and os.ModeSymlink of Go, as a path's stat has them
@@ -192,14 +193,15 @@ class ChunkReader(io.RawIOBase):
 
 @contextmanager
 def opened(chunks: Iterable[bytes]) -> Iterator[tuple[tarfile.TarFile, ChunkReader]]:
-    """A tar archive to read from front to back, entry by entry. BadArchive when it is none."""
+    """A tar archive to read from front to back, entry by entry. BadArchive when it is none, or
+    has no end."""
     reader = ChunkReader(chunks)
     try:
         buffered: Any = io.BufferedReader(reader, CHUNK_BYTES)
-        with tarfile.open(fileobj=buffered, mode="r|") as tar:
+        with tarfile.open(fileobj=buffered, mode="r|", tarinfo=Entry) as tar:
             yield tar, reader
     except tarfile.TarError as error:
-        raise BadArchive(f"What the engine sent is no whole archive: {error}.") from error
+        raise BadArchive(f"What was sent is no whole archive: {error}.") from error
 
 
 def forget(tar: tarfile.TarFile) -> None:

@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 from container_magics.core.terminal import plain
 from container_magics.engine.files import CHUNK_BYTES, forget, opened
 from container_magics.engine.packing import on_this_machine
-from container_magics.errors import BadArchive, UsageError
+from container_magics.errors import BadArchive, TooLarge, UsageError
 
 TEMPORARY = ".container-magics-"
 
 
 @dataclass
 class Unpacking:
-    """How far it is. ``left_out`` names links that lead out of the folder, and devices.
+    """How far it is. ``left_out`` names what is no file, folder or link within the folder.
 
     The rest is for the end: links by their place, second names of files, modes and times.
     """
@@ -49,21 +49,28 @@ def beside(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def unpack(chunks: Iterable[bytes], folder: Path) -> Generator[Unpacking, None, None]:
+def unpack(
+    chunks: Iterable[bytes], folder: Path, *, topless: bool = False, most: int | None = None
+) -> Generator[Unpacking, None, None]:
     """Unpack into ``folder``, which is empty, and say after each piece how far it is.
 
     A name with ``..``, a full path, a name that comes twice or stands under a file is
-    BadArchive. What is left out is devices, pipes, and links that lead out of the top folder
-    of the archive. Files stay writable for their owner.
+    BadArchive; more than ``most`` entries, None for any number, are TooLarge. What is left out is
+    devices, pipes, links that lead out of the top folder of the archive, and sparse files: those
+    would be more than what was sent. ``topless`` is for an archive of what is in a folder, without
+    its name: there ``folder`` itself is the top. Files stay writable for their owner.
     """
-    state = Unpacking()
+    state, seen = Unpacking(), 0
     with on_this_machine(folder), opened(chunks) as (tar, _):
         for entry in tar:
+            seen += 1
+            if most is not None and seen > most:
+                raise TooLarge(f"There are more than {most:,} files and folders.")
             with refusing_repeats(entry.name):
                 yield from one(tar, entry, folder, state)
             forget(tar)
         link_files(state.seconds)
-        link_names(state, folder)
+        link_names(state, folder, topless=topless)
         for path in reversed(state.entries):  # what is put into a folder changes its time
             settle_mode(path, state.entries[path])
     yield state
@@ -77,7 +84,7 @@ def one(
     if entry.isdir():
         path.mkdir(parents=True, exist_ok=True)
         state.entries[path] = entry
-    elif entry.isreg():
+    elif entry.isreg() and not entry.issparse():
         yield from written(tar, entry, path, state)
         state.entries[path] = entry
     elif entry.issym() and "\0" not in entry.linkname:
@@ -135,7 +142,7 @@ def link_files(hard: dict[Path, Path]) -> None:
             os.link(source, path)
 
 
-def link_names(state: Unpacking, folder: Path) -> None:
+def link_names(state: Unpacking, folder: Path, *, topless: bool) -> None:
     """Make the links, and take those away again that lead out of the archive's top folder.
 
     All folders are made before any link, so that none is made through another.
@@ -147,15 +154,16 @@ def link_names(state: Unpacking, folder: Path) -> None:
         with refusing_repeats(path.name):
             path.symlink_to(end)
     real = folder.resolve()
-    for path in [path for path in state.links if not inside(path, folder, real)]:
+    tops = {
+        path: real if topless else real / path.relative_to(folder).parts[0] for path in state.links
+    }
+    for path in [path for path, top in tops.items() if not inside(path, top)]:
         path.unlink()
         state.left_out.append(str(path.relative_to(folder)))
 
 
-def inside(link: Path, folder: Path, real: Path) -> bool:
-    """Whether a link, followed to its end, stays under the folder's entry that it is under.
-    ``real`` is the folder without links."""
-    top = real / link.relative_to(folder).parts[0]
+def inside(link: Path, top: Path) -> bool:
+    """Whether a link, followed to its end, stays under ``top``, a path without links."""
     return not link.readlink().is_absolute() and Path(os.path.realpath(link)).is_relative_to(top)
 
 

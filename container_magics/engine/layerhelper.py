@@ -20,7 +20,7 @@ from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import LayersReading
 from container_magics.core.tarheader import MAX_MEMBERS, Collected, Member, Sink, TarScanner
 from container_magics.core.tarsplit import PackedTarSplit
-from container_magics.engine import layerrecords, run
+from container_magics.engine import layerrecords, policyfile, run
 from container_magics.engine.archive import feed
 from container_magics.engine.client import Engine
 from container_magics.engine.containerfile import archive_path
@@ -68,6 +68,7 @@ def helper(engine: Engine, image: str, places: Mapping[str, Path]) -> Iterator[s
 
     Raises what the engine raises, as where one of them is not there.
     """
+    policyfile.refuse_helper()
     mounts = [
         {"Type": "bind", "Source": str(path), "Target": f"/{PLACE}/{name}", "ReadOnly": True}
         for name, path in places.items()

@@ -34,7 +34,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def local_store(engine: Engine) -> Path | None:
     """The engine's folder of images on this machine; None where it has none of this form, or is
     not asked through a socket of this machine."""
-    return store(engine) if engine.endpoint.url.startswith("unix://") else None
+    return store(engine) if engine.endpoint.is_local else None
 
 
 def store(engine: Engine) -> Path | None:

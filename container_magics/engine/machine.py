@@ -14,7 +14,7 @@ from container_magics.errors import ContainerMagicsError
 def free_bytes(engine: Engine) -> int | None:
     """What the disk of the engine's data has left for others than root; None where it cannot be
     seen: the engine is on another machine, or in a virtual one."""
-    if not engine.endpoint.url.startswith("unix://"):
+    if not engine.endpoint.is_local:
         return None
     with suppress(ContainerMagicsError, OSError), told():
         facts: dict[str, Any] = engine.api.info()

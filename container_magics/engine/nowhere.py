@@ -6,11 +6,31 @@ import grp
 import os
 import platform
 import pwd
+from collections.abc import Sequence
 from pathlib import Path
 
 from container_magics.core.machine import Attempt
+from container_magics.engine.choosing import SAID
 from container_magics.engine.command import find, ourselves
-from container_magics.errors import EngineDenied, EngineError, NoEngine
+from container_magics.errors import EngineDenied, EngineError, NoEngine, NotSupported
+
+TLS = {
+    "unproven": (
+        "shows a certificate that is not vouched for",
+        (
+            "DOCKER_CERT_PATH names a folder whose ca.pem is to be the engine's CA; and the "
+            "address has to be one that its certificate names."
+        ),
+    ),
+    "shut": (
+        "makes no TLS connection with you",
+        (
+            "It may want a certificate of yours: DOCKER_CERT_PATH names a folder with cert.pem and "
+            "key.pem, signed by the engine's CA."
+        ),
+    ),
+}
+"""Outcome -> what an engine behind TLS does, and what to do about it."""
 
 
 def no_engine(tried: tuple[Attempt, ...], *, named: bool) -> EngineError:
@@ -23,12 +43,20 @@ def no_engine(tried: tuple[Attempt, ...], *, named: bool) -> EngineError:
             hint=_how_to_be_let_in(Path(denied.url.removeprefix("unix://"))),
             facts=facts,
         )
-    if named and tried[0].outcome == "unsupported":
+    if named and tried[0].outcome in TLS:
+        sentence, hint = TLS[tried[0].outcome]
+        return NoEngine(f"The engine at {tried[0].url} {sentence}.", hint=hint, facts=facts)
+    if named and tried[0].url.startswith("ssh://"):
         return NoEngine(
-            f"{tried[0].found_by} names an engine by ssh://, which is not supported yet.",
-            hint="Forward its socket, and name that: "
-            "`ssh -N -L /tmp/engine.sock:/var/run/docker.sock HOST`, "
-            "DOCKER_HOST=unix:///tmp/engine.sock.",
+            f"ssh has logged in, and no engine answers at {tried[0].url}.",
+            hint="Start the engine there. Its socket has to be this user's to open; one at "
+            "another place is written after the host: ssh://HOST/run/docker.sock.",
+            facts=facts,
+        )
+    if named and tried[0].found_by.startswith(SAID):
+        return NoEngine(
+            f"No engine answers at {tried[0].url}.",
+            hint="Start that engine, or see what its address is.",
             facts=facts,
         )
     if named:
@@ -38,6 +66,18 @@ def no_engine(tried: tuple[Attempt, ...], *, named: bool) -> EngineError:
             facts=facts,
         )
     return NoEngine("No container engine answers.", hint=how_to_get_one(), facts=facts)
+
+
+def no_manager(tried: Sequence[Attempt]) -> EngineError:
+    """The error when none of ``tried`` manages a swarm."""
+    return NotSupported(
+        "no engine that was found",
+        "swarm",
+        "Go to a manager by its address: `%engine use ssh://HOST`; or make a swarm of this "
+        "engine: `docker swarm init`.",
+        why="no engine that answers manages one",
+        facts=tuple(attempt.line() for attempt in tried),
+    )
 
 
 def how_to_get_one() -> str:

@@ -9,8 +9,8 @@ session that cannot be read.
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,10 +85,11 @@ def owner() -> Owner:
 
 
 def user_name() -> str:
-    """The user's login name, or the number where there is no name."""
+    """The user's name as the system has it, or the number where there is no name. LOGNAME and USER
+    say what the user likes, and a policy counts by it."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())
 
 

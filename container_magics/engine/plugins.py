@@ -39,7 +39,7 @@ def extra_folders(config: Path) -> list[str]:
 def engine_environment(environ: Mapping[str, str], endpoint: Endpoint) -> dict[str, str]:
     """The environment by which a plugin finds that engine, and no other."""
     made = {name: value for name, value in environ.items() if name not in ANOTHER_ENGINE}
-    made["DOCKER_HOST"] = endpoint.url
+    made["DOCKER_HOST"] = endpoint.dial_url
     tls = endpoint.tls
     if tls and (tls.cert or tls.ca):
         made["DOCKER_CERT_PATH"] = str((tls.cert or tls.ca or Path()).parent)

@@ -13,6 +13,12 @@ from container_magics.engine.ownership import Owner, may_replace
 from container_magics.engine.run import containers
 from container_magics.errors import PortTaken
 
+CHOSEN_BY_ENGINE = (
+    "The engine was to choose a free port: if its words say that none is left, end a container "
+    "that publishes one (`%containers` shows them)."
+)
+"""The hint for an engine that failed at a start. What it could not do, its words alone say."""
+
 
 def holders(engine: Engine, ports: Sequence[Port]) -> Iterator[tuple[Port, dict[str, Any]]]:
     """(port, container summary) for each wanted host port that a running container publishes."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import requests
@@ -31,8 +33,6 @@ def probe(
     """
     if not endpoint.url:  # the SDK would take Docker's own socket for it
         return _attempt(endpoint, "missing", "there is no such context"), None
-    if endpoint.url.startswith("ssh://"):
-        return _attempt(endpoint, "unsupported"), None
     if endpoint.folder is not None and not is_ours_alone(endpoint.folder):
         there = os.path.lexists(endpoint.folder)
         return _attempt(endpoint, "untrusted" if there else "missing"), None
@@ -59,13 +59,26 @@ def negotiated(server_version: str) -> str:
 def open_client(endpoint: Endpoint, api_version: str) -> docker.APIClient:
     """A client for ``endpoint``; nothing is sent."""
     client = docker.APIClient(
-        base_url=endpoint.url,
+        base_url=endpoint.dial_url,
         version=api_version,
         tls=_tls_config(endpoint.tls) if endpoint.tls else False,
     )
     # Proxies and .netrc mean nothing to a socket, and each request would look for them anew.
     client.trust_env = endpoint.socket is None
+    if endpoint.tls and endpoint.tls.ca:
+        keep_own_ca(client)
     return client
+
+
+def keep_own_ca(client: docker.APIClient) -> None:
+    """Let the CA of the engine hold, and not that of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, which
+    requests puts in the place of a session's own (Session.merge_environment_settings)."""
+    merged = client.merge_environment_settings
+
+    def with_own(url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        return merged(url, proxies, stream, client.verify if verify is None else verify, cert)
+
+    client.merge_environment_settings = with_own  # type: ignore[method-assign]
 
 
 def _tls_config(tls: Tls) -> TLSConfig:
@@ -95,6 +108,9 @@ def _outcome(error: BaseException) -> Outcome:
 _KINDS: tuple[tuple[Outcome, tuple[type[BaseException], ...]], ...] = (
     ("missing", (FileNotFoundError, NotADirectoryError)),
     ("denied", (PermissionError,)),
+    # Both are among requests' connection errors, and mended in another way.
+    ("unproven", (ssl.SSLCertVerificationError,)),
+    ("shut", (ssl.SSLError,)),
     # Before "silent": urllib3 counts a connection that cannot be made among its timeouts.
     ("refused", (ConnectionRefusedError, urllib3.exceptions.NewConnectionError)),
     ("silent", (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)),

@@ -35,9 +35,37 @@ def engine_host(engine: Engine) -> str:
     return LOOPBACK
 
 
+def is_by_ssh(engine: Engine) -> bool:
+    """Whether ports of the engine's machine are reached by forwards."""
+    return engine.endpoint.tunnel is not None
+
+
+def address_here(engine: Engine, host: str, port: int) -> Address:
+    """Where this machine reaches a port of the engine's machine. By ssh:// it is a forward on
+    127.0.0.1, made at the first call and there for as long as the engine is used. NoEngine when ssh
+    refuses it."""
+    tunnel = engine.endpoint.tunnel
+    if tunnel is None:
+        return (engine_host(engine) if host in ANYWHERE else host), port
+    return LOOPBACK, tunnel.port(LOOPBACK if host in ANYWHERE else host, port)
+
+
+def shown_address(engine: Engine, port: str, host: str, host_port: int) -> str:
+    """ "address:port" of a container's port ("80/tcp") that is published at ``host:host_port``: as
+    the engine has it, or where this machine reaches it by ssh."""
+    if is_by_ssh(engine) and port.endswith("/tcp"):  # ssh carries no UDP
+        host, host_port = address_here(engine, host, host_port)
+    return f"{host}:{host_port}"
+
+
 def is_here(engine: Engine) -> bool:
     """Whether the engine's loopback addresses are this machine's."""
-    return engine_host(engine) in (LOOPBACK, "localhost", "::1")
+    return not is_by_ssh(engine) and engine_host(engine) in (LOOPBACK, "localhost", "::1")
+
+
+def has_loopback(engine: Engine) -> bool:
+    """Whether the loopback ports of the engine's machine are reached from here."""
+    return is_here(engine) or is_by_ssh(engine)
 
 
 def published_addresses(engine: Engine, facts: Mapping[str, Any], port: int) -> Iterator[Address]:
@@ -46,10 +74,8 @@ def published_addresses(engine: Engine, facts: Mapping[str, Any], port: int) -> 
     places = (facts["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or ()
     for place in places:
         host = place.get("HostIp") or ""
-        if host in ANYWHERE:
-            yield engine_host(engine), int(place["HostPort"])
-        elif is_here(engine) or not host.startswith("127."):
-            yield host, int(place["HostPort"])
+        if host in ANYWHERE or has_loopback(engine) or not host.startswith("127."):
+            yield address_here(engine, host, int(place["HostPort"]))
 
 
 def own_addresses(engine: Engine, facts: Mapping[str, Any], port: int) -> Iterator[Address]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections import defaultdict
@@ -13,7 +14,7 @@ from docker.types import LogConfig
 
 from container_magics.core.events import Created, Exited, Started
 from container_magics.core.spec import ContainerSpec, Mount
-from container_magics.engine import further
+from container_magics.engine import further, policyfile, reach
 from container_magics.engine.client import Engine, told
 from container_magics.engine.exitwatch import REMOVAL_S, output_cut
 from container_magics.engine.exitwatch import ExitWatch as ExitWatch
@@ -31,6 +32,11 @@ def generated_name() -> str:
     return GENERATED + uuid.uuid4().hex[:12]
 
 
+def is_generated(name: str) -> bool:
+    """Whether a name is one of those."""
+    return bool(re.fullmatch(GENERATED + "[0-9a-f]{12}", name))
+
+
 def create(
     engine: Engine,
     spec: ContainerSpec,
@@ -40,10 +46,12 @@ def create(
     auto_remove: bool = True,
     logs: bool = False,
 ) -> Created:
-    """Make the container and put its files in; NotFound when the image is not here.
+    """Make the container and put its files in; NotFound when the image is not here, PolicyDenied
+    when the policy of this machine is against it: here alone a spec becomes a request.
 
     Without ``logs`` the engine keeps no copy of the output: whoever is attached has it.
     """
+    spec = policyfile.allowed(engine, spec, labels)
     body: dict[str, Any] = {
         "Image": spec.image,
         "Cmd": [*spec.entrypoint, *spec.command] or None,
@@ -62,6 +70,7 @@ def create(
     }
     with told():
         made = engine.api.create_container_from_config(body, spec.name, spec.platform or None)
+    policyfile.keep_lifetime(engine, made["Id"])
     put_files(engine, made["Id"], spec.files)
     return Created(made["Id"], spec.name, tuple(made.get("Warnings") or ()))
 
@@ -76,7 +85,8 @@ def host_config(
         bindings[f"{port.container_port}/{port.protocol}"].append((port.address, port.host_port))
     config = engine.api.create_host_config(
         auto_remove=auto_remove,
-        binds=[bind(mount) for mount in spec.mounts],
+        binds=[bind(mount) for mount in spec.mounts if not mount.alone],
+        mounts=further.alone(spec.mounts),
         port_bindings=dict(bindings),
         network_mode=spec.network or None,
         mem_limit=spec.limits.memory_bytes,
@@ -104,16 +114,17 @@ def start(engine: Engine, created: Created, *, ports: bool = False) -> Started:
     found: tuple[tuple[str, str], ...] = ()
     if ports:
         with suppress(NotFound):
-            found = published(inspect(engine, created.container_id))
+            found = published(engine, inspect(engine, created.container_id))
     return Started(created.container_id, found)
 
 
-def published(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """(container port, "address:port") pairs of an inspected container, sorted."""
+def published(engine: Engine, facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """(container port, "address:port") pairs of an inspected container, sorted; by ssh:// the
+    address of a TCP port is that of a forward, which is made now."""
     bindings = facts["NetworkSettings"]["Ports"] or {}
     return tuple(
         sorted(
-            (port, f"{place['HostIp']}:{place['HostPort']}")
+            (port, reach.shown_address(engine, port, place["HostIp"], int(place["HostPort"])))
             for port, places in bindings.items()
             for place in places or ()
         )
@@ -179,6 +190,15 @@ def inspect(engine: Engine, container: str) -> dict[str, Any]:
     path = f"/containers/{container}/json"
     facts: dict[str, Any] = engine.request("GET", path).json()
     return facts
+
+
+def running(engine: Engine, name: str) -> tuple[str, str]:
+    """(ID, name) of a container that runs, by either; NotFound when there is none, Conflict when
+    it does not run."""
+    facts = inspect(engine, name)
+    if not facts["State"]["Running"]:
+        raise Conflict(f"{name} does not run.", hint=f"`%container start {name}`")
+    return facts["Id"], facts["Name"].lstrip("/")
 
 
 def containers(engine: Engine, *labels: str, everything: bool = True) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import platformdirs
 
 STATE_VARIABLE = "CONTAINER_MAGICS_STATE"
+KERNEL_SOCKETS = "cm-k-"
+"""How the names of folders of kernels' sockets begin; short, for a socket's path is."""
 
 # A unix socket's path holds 107 bytes (sun_path in unix(7)), and dockerd adds up to 40 of its own
 # under its exec root ("/exec/containerd/containerd.sock.ttrpc").
@@ -27,7 +29,7 @@ def state_dir(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_state_dir("container-magics"))
 
 
-def _runtime_dir() -> Path:
+def runtime_dir() -> Path:
     """A short folder for sockets: the session's own, root's, or that of temporary files."""
     if given := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(given)
@@ -69,7 +71,7 @@ class Places:
         if os.geteuid() == 0:
             # Root's own runtime folder depends on how root logged in; /run is always there.
             return inside if len(os.fsencode(inside)) <= room else Path("/run") / self._short
-        return _runtime_dir() / self._short
+        return runtime_dir() / self._short
 
     @property
     def _short(self) -> str:

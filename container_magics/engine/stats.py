@@ -15,7 +15,7 @@ from container_magics.engine import run
 from container_magics.engine.client import Engine, told
 from container_magics.engine.containers import is_spare
 from container_magics.engine.logs import opened
-from container_magics.errors import Conflict, NotFound
+from container_magics.errors import NotFound
 
 NOT_READ = "0001-"
 """How the time of a frame begins that the engine could not fill: its container has ended."""
@@ -28,22 +28,12 @@ def stats(engine: Engine, names: Sequence[str] = ()) -> list[Usage]:
     a second or two. One that ends meanwhile is left out. NotFound for a name that there is
     not, Conflict for one that does not run.
     """
-    found = [running(engine, name) for name in names] if names else all_running(engine)
+    found = [run.running(engine, name) for name in names] if names else all_running(engine)
     if not found:
         return []
     with ThreadPoolExecutor(len(found), "container-magics stats") as threads:
         sampled = list(threads.map(partial(sample, engine), found))
     return [each for each in sampled if each]
-
-
-def running(engine: Engine, name: str) -> tuple[str, str]:
-    """(ID, name) of a container by its name or ID."""
-    facts = run.inspect(engine, name)
-    if not facts["State"]["Running"]:
-        raise Conflict(
-            f"{name} does not run, and so uses nothing.", hint=f"`%container start {name}`"
-        )
-    return facts["Id"], facts["Name"].lstrip("/")
 
 
 def all_running(engine: Engine) -> list[tuple[str, str]]:

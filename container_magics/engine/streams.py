@@ -103,7 +103,10 @@ class Hijacked:
         # A program that ends before it has read everything closes the pipe: no error of ours.
         with suppress(OSError):
             self._socket.sendall(data)
-            self._socket.shutdown(socket.SHUT_WR)
+            # not SSLSocket's: it forgets the keys, and what is read then is no text. It ends TCP's
+            # half alone, for Python's ssl has no word for one direction of TLS; a server that is
+            # strict about that (OpenSSL's) breaks the connection, which Go's should not
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
 
     def abandon(self) -> None:
         """Whoever reads comes to the end; may be called from any thread."""

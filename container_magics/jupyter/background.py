@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
 
@@ -13,6 +13,7 @@ from container_magics.engine.client import Engine
 from container_magics.errors import ContainerMagicsError
 from container_magics.jupyter.late import LateOutput
 from container_magics.jupyter.outlet import Outlet
+from container_magics.jupyter.usagewatch import UsageWatch
 from container_magics.jupyter.watch import Watch, Watched
 from container_magics.session.following import Deadline, follow
 from container_magics.view.bundle import bundle
@@ -46,6 +47,7 @@ class Background:
         self._lock = threading.Lock()
         self._watches: dict[Engine, Watch] = {}
         self._late: dict[str, LateOutput] = {}
+        self._usage: UsageWatch | None = None
 
     def watch(self, engine: Engine, watched: Watched) -> None:
         """Tell it what happens to its container, until that is gone."""
@@ -78,6 +80,14 @@ class Background:
                 self._late[container_id] = late
             late.start()
 
+    def look(self, begun: Callable[[], UsageWatch]) -> None:
+        """Show what containers use, in place of the last such cell."""
+        watch = begun()
+        with self._lock:
+            before, self._usage = self._usage, watch
+        if before:
+            before.close()
+
     def unfollow(self, container_id: str) -> None:
         """Show no more of what a container writes; no error where nothing was shown."""
         with self._lock:
@@ -91,10 +101,13 @@ class Background:
                 del self._late[container_id]
 
     def close(self) -> None:
-        """End every thread; returns when they are over."""
+        """End every thread; returns when they are over, or will show nothing more."""
         with self._lock:
+            usage, self._usage = self._usage, None
             late, self._late = list(self._late.values()), {}
             watches, self._watches = list(self._watches.values()), {}
+        if usage:
+            usage.close()
         for log in late:
             log.close()
         for watch in watches:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from container_magics.core.sshflags import BOX, SNAPSHOT, BoxRequest
 from container_magics.engine import run as verbs
-from container_magics.errors import ContainerMagicsError
+from container_magics.errors import ContainerMagicsError, NoEngine, UsageError
 from container_magics.jupyter.publish import show
 from container_magics.jupyter.stop import stop_button
 from container_magics.practice import boxcopies, boxlab, boxspec, sshbox
@@ -23,6 +23,7 @@ from container_magics.view.present import sshbox as present
 
 if TYPE_CHECKING:
     from container_magics.core.boxes import BoxSettings
+    from container_magics.core.facts import ContainerFacts
     from container_magics.jupyter.listing import Listing
     from container_magics.jupyter.workbench import Workbench
 
@@ -138,8 +139,11 @@ def listed(bench: Workbench, _request: BoxRequest) -> Listing:
     from container_magics.core.boxes import unpacked
     from container_magics.jupyter.listing import Listing
 
-    rows = []
-    for facts in sshbox.listed(bench.engine, bench.owner):
+    rows = [
+        present.BoxRow(name, "", "of a class", "joined", f"{one.box.address.host}", "")
+        for name, one in bench.joined.items()
+    ]
+    for facts in _own(bench):
         if facts.container_id in bench.departing:
             continue
         name = sshbox.name_of(facts)
@@ -150,9 +154,68 @@ def listed(bench: Workbench, _request: BoxRequest) -> Listing:
     return Listing(rows, present.boxes(rows, stable=bench.stable), present.BoxRow)
 
 
+def _own(bench: Workbench) -> list[ContainerFacts]:
+    """The boxes of this session on its engine; none where there is no engine, and none is needed
+    for what was joined."""
+    try:
+        return sshbox.listed(bench.engine, bench.owner)
+    except NoEngine:
+        if not bench.joined:
+            raise
+        return []
+
+
+def join(bench: Workbench, request: BoxRequest) -> None:
+    """Take a box of a class, which another engine runs."""
+    from pathlib import Path
+
+    from container_magics.practice import joined
+
+    taken = joined.join(Path(request.file), request.name)
+    _forget(bench, [request.name])
+    bench.joined[request.name] = taken
+    _shown(bench, taken.box)
+
+
+def _refuse_joined(bench: Workbench, request: BoxRequest) -> None:
+    """UsageError for a verb that needs the box's engine, of a box that was joined."""
+    for name in request.names:
+        if name in bench.joined:
+            raise UsageError(
+                f"{name} is a box of your class: its engine is your teacher's.",
+                hint=f"Ask your teacher for a {request.verb}. `%sshbox rm {name}` lets it go.",
+            )
+
+
+def _let_go(bench: Workbench, request: BoxRequest) -> BoxRequest:
+    """Forget those of the names that were joined; what is left is ours."""
+    from container_magics.practice.joined import kept
+
+    for name in [each for each in request.names if each in bench.joined]:
+        _forget(bench, [name])
+        kept().forget(bench.joined.pop(name).box.address)
+        show(Note(f"{name} is let go; the box itself is as it was.", "ok"))
+        request = replace(request, names=tuple(one for one in request.names if one != name))
+    return request
+
+
+def do(bench: Workbench, request: BoxRequest) -> Any:
+    """Do what a request says."""
+    if request.verb == "rm":
+        request = _let_go(bench, request)
+    elif request.verb == "start" and all(name in bench.joined for name in request.names):
+        for name in request.names:
+            _shown(bench, bench.joined[name].box)
+        return None
+    elif request.verb not in ("join", "list"):
+        _refuse_joined(bench, request)
+    return VERBS[request.verb](bench, request)
+
+
 VERBS: dict[str, Callable[[Workbench, BoxRequest], Any]] = {
     "start": start, "stop": stop, "reset": reset, "rm": rm, "list": listed, "lab": lab,
     "snapshot": snapshot, "restore": restore, "fork": fork,
+    "join": join,
 }  # fmt: skip
 
 
@@ -207,16 +270,19 @@ def _forget(bench: Workbench, names: Sequence[str]) -> None:
 def _shown(bench: Workbench, box: Box) -> None:
     """Where the box is, and how to log in."""
     bench.keep(BOX, box)
-    via = box.address.via
+    joined = box.name in bench.joined
+    via = None if joined else box.address.via
+    # a class's gateway is no box of the reader's: it is where the box is
+    door = box.address.via if joined and box.address.via else box.address
     show(
         present.box(
             box.name,
-            address=f"{box.address.host}:{box.address.port}",
+            address=f"{door.host}:{door.port}",
             user=box.address.user,
             fingerprint=box.fingerprint,
             line=box.line,
             stable=bench.stable,
             via=via.box if via else "",
-            container=box.container,
+            container=box.container or box.name,
         )
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from functools import partial
 
 from container_magics.core.buildplan import FailedBuild
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.buildstate import BuildState
 from container_magics.engine.build import is_podman
-from container_magics.errors import BuildFailed, UsageError
+from container_magics.errors import BuildFailed, ContainerMagicsError, UsageError
+from container_magics.jupyter.patience import unhindered
 from container_magics.jupyter.publish import CellPublisher, play, show
 from container_magics.jupyter.stop import stop_button
 from container_magics.jupyter.workbench import Workbench
@@ -48,11 +51,13 @@ def play_build(bench: Workbench, spec: BuildSpec, *, quiet: bool = False) -> Non
 
 def replace_built(bench: Workbench, tag: str, image_id: str) -> None:
     """Note what a tag is, and remove what this session had built for it before, if nobody has
-    given it another name: a cell that is run often leaves one image, not many without a name."""
+    given it another name or runs it: a cell that is run often leaves one image, not many
+    without a name."""
     before = bench.built_images.get(tag)
     bench.built_images[tag] = image_id
     if before not in (None, image_id):
-        remove_nameless(bench.engine, before)
+        with suppress(ContainerMagicsError):
+            unhindered(bench, partial(remove_nameless, bench.engine, before))
 
 
 def keep_failed(bench: Workbench, failed: FailedBuild, error: BuildFailed) -> None:

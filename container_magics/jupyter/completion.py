@@ -97,6 +97,8 @@ class Tab:
         """Names of that kind, those that begin as typed among them; the engine has until
         ``limit_s`` of the monotonic clock for all kinds together."""
         match kind:
+            case "place":
+                return places()
             case "variable":
                 return variables(self.bench.shell)
             case "language":
@@ -108,6 +110,13 @@ class Tab:
             return names
         project = asked.project + "/"
         return [name.removeprefix(project) for name in names if name.startswith(project)]
+
+
+def places() -> list[str]:
+    """The words after %engine use."""
+    from container_magics.engine.choosing import known_words
+
+    return list(known_words(os.environ, Path.home()))
 
 
 def completion(asked: Wanted, word: str, kind: str) -> SimpleCompletion:

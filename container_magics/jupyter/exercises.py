@@ -19,6 +19,7 @@ from container_magics.errors import UsageError
 from container_magics.jupyter import pythonscript
 from container_magics.jupyter.stop import stop_button
 from container_magics.practice import exercises as practice
+from container_magics.practice import joined as over_ssh
 from container_magics.practice.exercises import Verdict
 from container_magics.session.stopper import Stopper
 
@@ -49,8 +50,11 @@ class Exercises:
 
     @property
     def seed(self) -> str:
-        """What the values are drawn from: CONTAINER_MAGICS_SEED, else the user's name."""
-        usual = STABLE_SEED if self._bench.stable else user_name()
+        """What the values are drawn from: CONTAINER_MAGICS_SEED, else who one is in the class that
+        was joined, as its teacher grades by that, else the user's name."""
+        joined = [one.student for one in self._bench.joined.values() if one.student]
+        mine = STABLE_SEED if self._bench.stable else user_name()
+        usual = joined[-1] if joined else mine
         return os.environ.get(SEED_VARIABLE) or usual
 
     def knows(self, name: str) -> bool:
@@ -78,16 +82,19 @@ class Exercises:
         """Take an exercise as this student's, and make its start where its box has none yet."""
         mine = exercise.for_student(self.seed)
         self._known[mine.name], self._last = mine, mine.name
-        where = (
-            practice.box_id(self._bench.engine, self._bench.owner, mine)
-            if in_box(mine.setup)
-            else "kernel"
-        )
+        where = self._place_of(mine) if in_box(mine.setup) else "kernel"
         if mine.setup and self._begun.get(mine.name) != where:
             self._prepare(mine, mine.setup)
             self._begun[mine.name] = where
         points = mine.settings.points
         return mine, self.file.change(mine.name, lambda one: with_points(one, points))
+
+    def _place_of(self, exercise: Exercise) -> str:
+        """What tells one box from the next of its name."""
+        joined = self._bench.joined.get(exercise.settings.box)
+        if joined:
+            return f"{joined.box.address.host} of {joined.student}"
+        return practice.box_id(self._bench.engine, self._bench.owner, exercise)
 
     def named(self, name: str) -> Exercise:
         """The exercise of that name, the last one for ""; UsageError when there is none."""
@@ -104,8 +111,11 @@ class Exercises:
     def check(self, exercise: Exercise) -> tuple[Verdict, Record]:
         """Look whether it is done, and keep that."""
         script = exercise.check
+        joined = self._bench.joined.get(exercise.settings.box)
         if script.python:
             verdict = pythonscript.check(script, exercise, self._names())
+        elif joined:
+            verdict = over_ssh.check(joined.box, exercise, script)
         else:
             stopper = Stopper(exercise.settings.timeout_s)
             engine, owner = self._bench.engine, self._bench.owner
@@ -126,6 +136,10 @@ class Exercises:
         self._prepare(exercise, script)
 
     def _prepare(self, exercise: Exercise, script: Script) -> None:
+        joined = self._bench.joined.get(exercise.settings.box)
+        if joined and not script.python:
+            over_ssh.prepare(joined.box, exercise, script)
+            return
         if not script.python:
             stopper = Stopper(exercise.settings.timeout_s)
             engine, owner = self._bench.engine, self._bench.owner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from IPython.core.interactiveshell import InteractiveShell
 
 from container_magics.jupyter import completion
+from container_magics.jupyter.magics.classes import ClassMagics
 from container_magics.jupyter.magics.compose import ComposeMagics
 from container_magics.jupyter.magics.container import ContainerMagics
 from container_magics.jupyter.magics.engine import EngineMagics
@@ -12,6 +13,7 @@ from container_magics.jupyter.magics.exercise import ExerciseMagics
 from container_magics.jupyter.magics.image import ImageMagics
 from container_magics.jupyter.magics.layers import LayersMagics
 from container_magics.jupyter.magics.lists import ListMagics
+from container_magics.jupyter.magics.shell import ShellMagics
 from container_magics.jupyter.magics.ssh import SshMagics
 from container_magics.jupyter.magics.vm import VmMagics
 from container_magics.jupyter.workbench import Workbench
@@ -23,8 +25,10 @@ MAGICS = (
     ListMagics,
     ComposeMagics,
     SshMagics,
+    ShellMagics,
     ExerciseMagics,
     VmMagics,
+    ClassMagics,
     EngineMagics,
 )
 

@@ -39,7 +39,8 @@ def container(bench: Workbench, words: Namespace) -> Any:
         case "logs":
             watching.logs(bench, container_name(exactly(1, words, "%container")[0]), words)
         case "stats":
-            return watching.stats(bench, list(map(container_name, words.names)))
+            names = list(map(container_name, words.names))
+            return watching.stats(bench, names, watch=words.watch)
         case "wait":
             return watching.wait(bench, some(words), words)
         case "port":
@@ -103,7 +104,8 @@ def changes(bench: Workbench, name: str) -> Listing:
     """What is in a container's writable layer, each folder before what is in it."""
     found = engine_containers.changes(bench.engine, name)
     found.sort(key=lambda change: change.path.split("/"))  # the engine's order varies
-    return Listing(found, lists.changes(found, name), Change)
+    shown = "NAME" if bench.stable and engine_run.is_generated(name) else name
+    return Listing(found, lists.changes(found, shown), Change)
 
 
 def top(bench: Workbench, name: str) -> Listing:
@@ -120,7 +122,8 @@ def ports(bench: Workbench, words: Namespace) -> Listing:
     if len(words.names) != 2:
         exactly(1, words, "%container")
     name, *asked = words.names
-    found = engine_run.published(engine_run.inspect(bench.engine, container_name(name)))
+    inspected = engine_run.inspect(bench.engine, container_name(name))
+    found = engine_run.published(bench.engine, inspected)
     if asked:
         wanted = asked[0] if "/" in asked[0] else f"{asked[0]}/tcp"
         found = tuple(each for each in found if each[0] == wanted)

@@ -103,9 +103,8 @@ class Shell:
     def run(self, cell: str, *, may_fail: bool = False) -> str:
         """Run a cell to its end; the error's line, "" when there was none or it may be. TimedOut
         for one that does not end."""
-        self._client.execute(cell, allow_stdin=False, stop_on_error=False)
         try:
-            reply: dict[str, Any] = self._client.get_shell_msg(timeout=CELL_S)["content"]
+            reply = self._reply(self._client.execute(cell, allow_stdin=False, stop_on_error=False))
         except Empty:
             raise TimedOut(
                 f"A cell did not end within {CELL_S:g} s.", facts=(first_line(cell),)
@@ -113,6 +112,14 @@ class Shell:
         if reply["status"] == "ok" or may_fail:
             return ""
         return plain(f"{reply.get('ename')}: {reply.get('evalue')}")
+
+    def _reply(self, message_id: str) -> dict[str, Any]:
+        """The content of the reply to that message; Empty when none comes. A kernel that was slow
+        to begin has been asked several times how it is, and answers each of them."""
+        while True:
+            message = self._client.get_shell_msg(timeout=CELL_S)
+            if message["parent_header"].get("msg_id") == message_id:
+                return dict(message["content"])
 
 
 @contextmanager

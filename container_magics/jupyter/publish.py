@@ -206,6 +206,12 @@ class CellPublisher:
         if self._handle is not None:
             self._handle.update({"text/plain": ""}, raw=True)
 
+    def flush(self) -> None:
+        """Send what was written so far: what comes next is to stand under it."""
+        with self._lock:
+            for stream in self._text:
+                self._out(stream).flush()
+
     def finish(self) -> None:
         """Give out what was held back for its end."""
         with self._lock:

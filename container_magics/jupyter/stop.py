@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -22,8 +22,8 @@ class CellStopped(KeyboardInterrupt):
 
 
 @contextmanager
-def stop_button(stopper: Stopper) -> Iterator[None]:
-    """While the block runs, an interrupt goes to ``stopper`` when it guards a program.
+def interrupts_to(take: Callable[[], bool]) -> Iterator[None]:
+    """While the block runs, an interrupt calls ``take``, which says whether that was enough.
 
     Otherwise, and from the third press on, it is Python's KeyboardInterrupt as ever. Outside
     the main thread, where Python takes no signals, nothing changes.
@@ -36,9 +36,7 @@ def stop_button(stopper: Stopper) -> Iterator[None]:
     def pressed(_signal: int, _frame: FrameType | None) -> None:
         nonlocal presses
         presses += 1
-        if stopper.guarding and presses < IMPATIENT:
-            stopper.press()
-        else:
+        if presses >= IMPATIENT or not take():
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, pressed)
@@ -46,3 +44,16 @@ def stop_button(stopper: Stopper) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def stop_button(stopper: Stopper) -> Iterator[None]:
+    """While the block runs, an interrupt goes to ``stopper`` when it guards a program."""
+
+    def take() -> bool:
+        if stopper.guarding:
+            stopper.press()
+        return stopper.guarding
+
+    with interrupts_to(take):
+        yield

@@ -54,7 +54,9 @@ def probe(bench: Workbench, _request: VmRequest) -> None:
 
 def rm(bench: Workbench, _request: VmRequest) -> None:
     """Remove the disk that is kept."""
-    show(present.removed(vmfiles.remove(), stable=bench.stable))
+    with vmfiles.one_at_a_time():  # another notebook may be making it
+        freed = vmfiles.remove()
+    show(present.removed(freed, stable=bench.stable))
 
 
 VERBS: dict[str, Callable[[Workbench, VmRequest], None]] = {

@@ -14,7 +14,9 @@ from container_magics.core.waits import EXIT, moment
 from container_magics.engine import logs as engine_logs
 from container_magics.engine.stats import stats as sampled
 from container_magics.jupyter.listing import Listing
+from container_magics.jupyter.outlet import outlet_of
 from container_magics.jupyter.publish import CellPublisher, show
+from container_magics.jupyter.usagewatch import UsageWatch
 from container_magics.jupyter.workbench import Workbench
 from container_magics.session.following import follow
 from container_magics.session.waiting import TIMEOUT_S, wait_each
@@ -76,8 +78,15 @@ def wait(bench: Workbench, names: list[str], words: Namespace) -> int | list[int
     return statuses or None
 
 
-def stats(bench: Workbench, names: list[str]) -> Listing:
-    """What containers use now."""
+def stats(bench: Workbench, names: list[str], *, watch: bool = False) -> Listing | None:
+    """What containers use now; with ``watch``, where there is a kernel, what they use from now on.
+
+    A second such cell ends the first. In stable mode it is the table as without.
+    """
+    outlet = outlet_of(bench.shell) if watch and not bench.stable else None
+    if outlet is not None:
+        bench.background.look(lambda: UsageWatch(bench.engine, names, outlet))
+        return None
     found = sampled(bench.engine, names)
     machine_bytes = bench.engine.facts().memory_bytes
     view = life.usage(found, machine_bytes=machine_bytes, stable=bench.stable)

@@ -20,10 +20,10 @@ from container_magics.engine import containers
 from container_magics.engine.events import Changes
 from container_magics.engine.logs import logs
 from container_magics.errors import ContainerMagicsError
+from container_magics.jupyter.still import with_still
 from container_magics.jupyter.workbench import Workbench
 from container_magics.view.html import html
 from container_magics.view.model import Note
-from container_magics.view.plain import plain as plain_view
 from container_magics.view.present import lists
 
 LOG_LINES = 20
@@ -151,12 +151,8 @@ class Dashboard(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         super().close()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        data = super()._repr_mimebundle_(**options)
         view = lists.containers(self._found, stable=self._bench.stable)
-        still = {"text/plain": plain_view(view), "text/html": html(view)}
-        if isinstance(data, tuple):
-            return {**data[0], **still}, data[1]
-        return {**data, **still}
+        return with_still(self, super()._repr_mimebundle_(**options), view)
 
 
 ICONS = {"start": "play", "stop": "stop", "logs": "align-left", "remove": "trash"}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ from traitlets.config import Configurable
 from container_magics.core.languages import Language, known
 from container_magics.engine.spool import KEPT_BYTES
 from container_magics.errors import ContainerMagicsError, UsageError
+from container_magics.jupyter.beside import Beside
+from container_magics.jupyter.enginehold import EngineHold
 
 if TYPE_CHECKING:  # the docker SDK is loaded when a cell first needs it, not with the extension
     from container_magics.core.buildplan import FailedBuild
@@ -25,7 +26,9 @@ if TYPE_CHECKING:  # the docker SDK is loaded when a cell first needs it, not wi
     from container_magics.engine.ownership import Owner
     from container_magics.jupyter.background import Background
     from container_magics.jupyter.explorer import Explorer
+    from container_magics.jupyter.replay import Replay
     from container_magics.jupyter.widgets import Dashboard
+    from container_magics.practice.joined import Joined
     from container_magics.practice.logins import Logins
     from container_magics.session.spares import Spares
 
@@ -109,15 +112,22 @@ class Workbench(Configurable):
         self.departing: set[str] = set()
         self.live: Dashboard | None = None
         self.explorer: Explorer | None = None
-        self._engine: Engine | None = None
-        self._had_engine = False
+        self.engines = EngineHold()
+        self.replay = self._replay_as_asked()
         self._spare_pool: Spares | None = None
         self._background: Background | None = None
         self._build_records: BuildRecords | None = None
         self._logins: Logins | None = None
         self.built_images: dict[str, str] = {}  # tag -> what this session built last for it
         self.failed_builds: dict[str, FailedBuild] = {}
-        self._lock = threading.Lock()
+        self.joined: dict[str, Joined] = {}  # boxes of a class, by their name here
+
+    def _replay_as_asked(self) -> Replay | None:
+        if os.environ.get("CONTAINER_MAGICS_REPLAY", "") in ("", "0"):
+            return None
+        from container_magics.jupyter.replay import Replay
+
+        return Replay(self.shell, os.environ, stable=self.stable)
 
     @default("spares")
     def _spares_as_asked(self) -> bool:
@@ -207,54 +217,63 @@ class Workbench(Configurable):
     @property
     def engine(self) -> Engine:
         """The engine; looked for again after it went away. Raises NoEngine, EngineDenied."""
-        from container_magics.engine.client import connect
+        return self.engines.get()
 
-        with self._lock:
-            if self._engine is None:
-                self._engine = connect()
-                self._had_engine = True
-            return self._engine
+    def take_engine(self, engine: Engine) -> None:
+        """Use an engine that was found already."""
+        self.engines.take(engine)
+
+    def move_to(self, engine: Engine, place: str, *, leave: bool) -> None:
+        """Use another engine from here on (``EngineHold.move``); what dead sessions left there is
+        swept."""
+        self._close_living()
+        self.engines.move(engine, place, leave=leave)
+        self._begin_sweep()
 
     def forget_engine(self) -> None:
         """Look for an engine anew at the next need."""
         self.drop_spares()
-        with self._lock:
-            if self._engine is not None:
-                self._engine.close()
-            self._engine = None
+        self.engines.forget()
 
     def begin(self) -> None:
-        """Sweep what dead sessions left, beside the first cells, and clean up at the end."""
-        threading.Thread(target=self._sweep, daemon=True, name="container-magics sweep").start()
+        """Sweep what dead sessions left, beside the first cells, and clean up at the end; nothing
+        of both where a notebook is replayed."""
+        if self.replay is not None:
+            return
+        self._begin_sweep()
         atexit.register(self.end)
 
-    def _sweep(self) -> None:
-        with suppress(ContainerMagicsError):
-            from container_magics.session.sweep import sweep
+    def _begin_sweep(self) -> None:
+        Beside(self.shell, self._sweep, "container-magics sweep")
 
+    def _close_living(self) -> None:
+        for living in (self.live, self.explorer):
+            if living:
+                living.close()
+
+    def _sweep(self, imported: Callable[[], None]) -> None:
+        from container_magics.session.sweep import sweep
+
+        imported()
+        with suppress(ContainerMagicsError):
             sweep(self.engine, self.owner)
 
     def end(self) -> None:
         """Remove what this session made; nothing to do where no engine was ever found. One that
         was lost is looked for once more: it may have kept all of it."""
         atexit.unregister(self.end)
+        if self.replay is not None:
+            self.replay.close()
         others = [each for each in self.shell.configurables if each is not self]  # type: ignore[comparison-overlap]
         self.shell.configurables[:] = others
-        for living in (self.live, self.explorer):
-            if living:
-                living.close()
+        self._close_living()
         if self._background:
             self._background.close()
         if self._logins:
             self._logins.close()
-        if not self._had_engine:
-            return
-        self.drop_spares(wait=True)
-        with suppress(ContainerMagicsError):
-            from container_magics.session.sweep import end_session
-
-            end_session(self.engine, self.owner)
-        self.forget_engine()
+        if self.engines.had:
+            self.drop_spares(wait=True)
+            self.engines.end(self.owner)
 
     def variable(self, name: str) -> Any:
         """A Python variable of the notebook; UsageError when there is none."""

@@ -16,13 +16,13 @@ from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.logs import last_lines
 from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, may_replace
-from container_magics.engine.reach import engine_host, is_here
+from container_magics.engine.reach import engine_host, has_loopback
 from container_magics.engine.sshclient import login
 from container_magics.errors import (
     ContainerMagicsError,
-    EngineError,
     NameTaken,
     NotFound,
+    NotSupported,
     SshFailed,
 )
 from container_magics.practice.box import Box as Box
@@ -48,8 +48,7 @@ def start(
 ) -> list[RunEvent]:
     """Start a fresh box under ``name``, in place of one of ours; without ``replacing`` it is known
     that there is none. Its image is there; ``image`` is a snapshot's. Returns what happened, in
-    order; see ``find`` for where it listens. EngineError for an engine on another machine,
-    NameTaken."""
+    order; see ``find`` for where it listens. NameTaken, NotSupported where no port is reached."""
     refuse_elsewhere(engine)
     container = container_name(engine, owner, name)
     spec = replace(box_spec(name, keys(), settings, image), name=container)
@@ -115,7 +114,7 @@ def facts_of(engine: Engine, owner: Owner, name: str) -> dict[str, Any] | None:
     none. What a dead session left is none: the sweep may be taking it at this moment.
 
     NameTaken when the name is another container's, or of a box that a living session has.
-    EngineError for an engine on another machine.
+    NotSupported for an engine on another machine.
     """
     refuse_elsewhere(engine)
     _, facts = named_box(engine, owner, name)
@@ -144,14 +143,15 @@ def find(engine: Engine, owner: Owner, name: str) -> Box | None:
 
 
 def refuse_elsewhere(engine: Engine) -> None:
-    """EngineError when the engine's 127.0.0.1, where a box listens, is not this machine's: a
-    login would come to whatever listens on that port here."""
-    if not is_here(engine):
-        raise EngineError(
-            f"A practice box needs an engine on this machine, and this one is on "
-            f"{engine_host(engine)}.",
-            hint=f"It was found by {engine.endpoint.found_by}. Choose one that runs here, or open "
-            "the notebook on that machine.",
+    """NotSupported when the engine's 127.0.0.1, where a box listens, is neither this machine's nor
+    reached by ssh: a login would come to whatever listens on that port here."""
+    if not has_loopback(engine):
+        raise NotSupported(
+            engine.endpoint.url,
+            "A practice box",
+            f"It was found by {engine.endpoint.found_by}. Go to the same by ssh: "
+            f"`%engine use ssh://{engine_host(engine)}`; or open the notebook on that machine.",
+            why=f"its port is of loopback alone, and this engine is on {engine_host(engine)}",
         )
 
 
@@ -165,7 +165,7 @@ def located(engine: Engine, owner: Owner, facts: dict[str, Any], name: str) -> B
     for then it has no port."""
     ring, settings, container = keys(), settings_of(facts), facts["Name"].lstrip("/")
     if settings.published:
-        host, port = published_at(facts, name)
+        host, port = published_at(engine, facts, name)
         address = ring.address(name, host, port)
     else:
         gate = existing(engine, owner, settings.lab).address
@@ -173,9 +173,9 @@ def located(engine: Engine, owner: Owner, facts: dict[str, Any], name: str) -> B
     return Box(name, container, address, ring.fingerprint(name), settings)
 
 
-def published_at(facts: dict[str, Any], name: str) -> tuple[str, int]:
+def published_at(engine: Engine, facts: dict[str, Any], name: str) -> tuple[str, int]:
     """The address and port of this machine; SshFailed when the box has none."""
-    address = dict(verbs.published(facts)).get(f"{settings_of(facts).port}/tcp", "")
+    address = dict(verbs.published(engine, facts)).get(f"{settings_of(facts).port}/tcp", "")
     if not address:
         raise SshFailed(
             f"The box {name} ended as soon as it had started.",

@@ -11,7 +11,7 @@ from container_magics.core.buildredaction import BuildRedaction
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.buildstate import BuildState
 from container_magics.core.dockerfile import Dockerfile, Instruction, needs_buildkit, parse
-from container_magics.core.dockerfilestages import refuse_unbuildable
+from container_magics.core.dockerfilestages import images_of, refuse_unbuildable
 from container_magics.core.events import (
     BuildChecked,
     BuildEvent,
@@ -24,7 +24,7 @@ from container_magics.core.lint import Checked, lint, refuse_findings
 from container_magics.core.lintvariables import bases_in_question
 from container_magics.core.names import ImageRef
 from container_magics.engine import build as verbs
-from container_magics.engine import buildx, images, registry
+from container_magics.engine import buildx, images, policyfile, registry
 from container_magics.engine.buildrecords import BuildRecords
 from container_magics.engine.buildstream import BUILDKIT, CLASSIC, Version
 from container_magics.engine.client import Engine
@@ -32,7 +32,6 @@ from container_magics.engine.credentials import login
 from container_magics.engine.secrets import secret_values
 from container_magics.errors import (
     BuildFailed,
-    ContainerMagicsError,
     DockerfileError,
     NotFound,
     UsageError,
@@ -62,6 +61,7 @@ def build(
     dockerfile = parse(spec.dockerfile)
     spec = replace(spec, target=written_target(dockerfile, spec.target))
     refuse_unbuildable(dockerfile, spec.target, spec.build_args)
+    policyfile.refuse_build(images_of(dockerfile, spec.build_args), spec.network)
     refuse_heredocs(engine, dockerfile)
     buildx.refuse(engine, spec)
     if version == CLASSIC:
@@ -127,9 +127,9 @@ def redacted(
 
 
 def remove_nameless(engine: Engine, image_id: str) -> None:
-    """Remove an image that has lost its last name. Nothing happens where it has one, where a
-    container or another image needs it, or where it is gone."""
-    with suppress(ContainerMagicsError):
+    """Remove an image that has lost its last name. Nothing happens where it has one or is gone;
+    Conflict where a container needs it."""
+    with suppress(NotFound):
         if not images.inspect(engine, image_id)["RepoTags"]:
             images.remove(engine, image_id)
 

@@ -30,6 +30,7 @@ from container_magics.core.spec import Port
 from container_magics.core.terminal import plain
 from container_magics.engine import compose as program
 from container_magics.engine import composeproject as verbs
+from container_magics.engine import policyfile
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import MADE, Owner
 from container_magics.errors import (
@@ -73,7 +74,8 @@ def up(
     compose = compose or program.find(os.environ, Path.home(), Path.cwd())
     environ = program.environment(os.environ, engine.endpoint, request.environment)
     config, warnings = program.config(compose, request, text, environ)
-    ours = pure.ours(config, Labels(owner, request.project))
+    allowed = policyfile.allowed_services(engine, request.project, config)
+    ours = pure.ours(allowed, Labels(owner, request.project))
     kept = make_room(engine, owner, request.project)
     ports = pure.wanted_ports(config)
     verbs.free_ports(engine, owner, ports, request.project)
@@ -85,6 +87,8 @@ def up(
             with program.up(compose, request, ours, environ) as running:
                 yield from watched(engine, request, running, stopper, names)
                 refuse_unstarted(engine, request, running, ports)
+                for one in verbs.services(engine, request.project):
+                    policyfile.keep_lifetime(engine, one.container_id)
         except BaseException as error:
             if not request.keep:
                 take_down(engine, owner, request.project, kept)

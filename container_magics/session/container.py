@@ -20,8 +20,9 @@ from container_magics.engine import files
 from container_magics.engine import run as engine_run
 from container_magics.engine.client import Engine
 from container_magics.engine.logs import logs
+from container_magics.engine.reach import Address, published_addresses
 from container_magics.engine.spool import Spool
-from container_magics.errors import NotFound, TimedOut, TooLarge, UsageError
+from container_magics.errors import Conflict, NotFound, TimedOut, TooLarge, UsageError
 from container_magics.session.run import run_inside
 from container_magics.session.stopper import Stopper
 from container_magics.session.values import bytes_of_value, data_frame
@@ -58,13 +59,13 @@ class Container:
         """Look it up; nothing is made. With ``seen``, a look that somebody had already, the
         engine is not asked, and ``name`` does not count."""
         self.engine = engine
-        self._last = seen or snapshot_of(engine_run.inspect(engine, name))
+        self._last = seen or snapshot_of(engine, engine_run.inspect(engine, name))
         self.id = self._last.container_id
 
     def look(self) -> Snapshot:
         """The container as it is now; "removed", and the rest as it was last, when it is gone."""
         try:
-            self._last = snapshot_of(engine_run.inspect(self.engine, self.id))
+            self._last = snapshot_of(self.engine, engine_run.inspect(self.engine, self.id))
         except NotFound:
             self._last = replace(self._last, state=REMOVED, ports=())
         return self._last
@@ -93,6 +94,28 @@ class Container:
     def ports(self) -> dict[str, str]:
         """Published ports, {"80/tcp": "127.0.0.1:32768"}; empty when there are none."""
         return dict(self.look().ports)
+
+    def port(self, port: int) -> int:
+        """The port, at the address of ``url``, that leads to this TCP port of the container. By
+        ssh:// it is a forward on 127.0.0.1, there until the engine is closed. Raises Conflict when
+        the port is not published, and where it is not reached from this machine."""
+        return self._address(port)[1]
+
+    def url(self, port: int | None = None, path: str = "/") -> str:
+        """Where a web page of the container is reached from this machine,
+        "http://127.0.0.1:32768/"; ``port`` is the container's, and may be left out where it
+        publishes one only. Raises as ``port``, and UsageError for a path without its slash."""
+        if not path.startswith("/"):
+            raise UsageError(f"{path!r} is no path of a page.", hint=f"Write path='/{path}'.")
+        host, number = self._address(the_only_port(self.ports) if port is None else port)
+        return f"http://{f'[{host}]' if ':' in host else host}:{number}{path}"
+
+    def _address(self, port: int) -> Address:
+        facts = engine_run.inspect(self.engine, self.id)
+        reached = next(published_addresses(self.engine, facts, port), None)
+        if reached is None:
+            raise not_reached(self.name, port, self.ports)
+        return reached
 
     def logs(self, *, tail: int | None = None) -> str:
         """What it has written so far, stdout and stderr in the engine's order; the last ``tail``
@@ -212,7 +235,30 @@ class Container:
         return f"<container {seen.name} of {seen.image}: {seen.state}>"
 
 
-def snapshot_of(facts: Mapping[str, Any]) -> Snapshot:
+def the_only_port(ports: Mapping[str, str]) -> int:
+    """The one TCP port that is published; UsageError for more, and for none."""
+    found = [port.partition("/")[0] for port in ports if port.endswith("/tcp")]
+    if len(found) != 1:
+        raise UsageError(
+            f"It publishes {', '.join(found) or 'no port'}: which is meant?",
+            hint="Name the container's port: box.url(80).",
+        )
+    return int(found[0])
+
+
+def not_reached(name: str, port: int, ports: Mapping[str, str]) -> Conflict:
+    """The error for a port that has no address here."""
+    if where := ports.get(f"{port}/tcp"):
+        return Conflict(
+            f"Port {port} of {name} is at {where} of the engine's machine alone.",
+            hint="By ssh:// it is forwarded to here: `%engine use ssh://HOST`.",
+        )
+    return Conflict(
+        f"{name} does not publish port {port}.", hint=f"Start it with -p {port} (of loopback)."
+    )
+
+
+def snapshot_of(engine: Engine, facts: Mapping[str, Any]) -> Snapshot:
     """What the engine's answer says of a container (API, "Inspect a container")."""
     state = facts["State"]
     ended = state["Status"] in ("exited", "dead")
@@ -222,7 +268,7 @@ def snapshot_of(facts: Mapping[str, Any]) -> Snapshot:
         image=facts["Config"]["Image"],
         state=state["Status"],
         exit_status=state["ExitCode"] if ended else None,
-        ports=engine_run.published(facts),
+        ports=engine_run.published(engine, facts),
     )
 
 

@@ -19,7 +19,7 @@ from container_magics.errors import (
     BuildFailed,
     ContainerFailed,
     NameTaken,
-    UsageError,
+    NotSupported,
 )
 from container_magics.session.detached import run_detached
 from container_magics.session.keptimages import remove_images
@@ -37,13 +37,16 @@ def go_in(
 
     A container of an earlier call is replaced, and its image goes. After an interrupt the engine
     may finish the image all the same: it goes at the next call, or with the session. UsageError
-    where there is no layer to go into, BuildFailed where the layers cannot be had again, NameTaken.
+    where there is no layer to go into, NotSupported on Podman, BuildFailed where the layers cannot
+    be had again, NameTaken.
     """
     if builds.is_podman(engine):
-        raise UsageError(
-            "%image debug needs Docker: Podman's failed builds leave nothing that could be told "
-            "from its other images.",
-            hint="Use another engine (`%engine`), or build the lines before with --target.",
+        raise NotSupported(
+            "Podman",
+            "%image debug",
+            "Use another engine (`%engine use`), or build the lines before with --target.",
+            why="it needs Docker: Podman's failed builds leave nothing that could be told from its "
+            "other images",
         )
     found = plan(failed)
     try:

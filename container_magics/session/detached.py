@@ -98,7 +98,7 @@ def running_already(
             and not is_inherited(engine, found["Labels"], found["ImageID"])
         ):
             with suppress(NotFound):
-                return snapshot_of(verbs.inspect(engine, found["Id"]))
+                return snapshot_of(engine, verbs.inspect(engine, found["Id"]))
     return None
 
 

@@ -28,6 +28,11 @@ def remove_images(
     return removed
 
 
+def count_images(engine: Engine, owner: Owner) -> int:
+    """How many such images this session has."""
+    return sum(len(images.labelled(engine, f"{label}={owner.session}")) for label in LABELS)
+
+
 def sweep_images(engine: Engine, owner: Owner) -> int:
     """Remove those of dead sessions."""
     return remove_images(engine, owner, is_dead)

@@ -9,7 +9,7 @@ from functools import partial
 
 from container_magics.core.events import Created, PullEvent, Removed, RunEvent
 from container_magics.core.spec import ContainerSpec
-from container_magics.engine import images, mounts, networks, ports
+from container_magics.engine import images, mounts, networks, policyfile, ports
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner, may_replace
@@ -24,12 +24,13 @@ def replace_ours(
     """Remove what has the same name or ports and was made by this notebook, or left by a dead
     session of this user; a stranger's stays, and what another living session has.
 
-    Nothing is removed before the next one is known to be possible: who mistypes a word keeps
-    what runs.
+    Nothing is removed before the next one is known to be possible, and allowed: who mistypes a
+    word keeps what runs.
     """
     old = to_replace(engine, spec, owner)
     if not old:
         return
+    policyfile.allowed(engine, spec, owner.labels("cell"), but=old)  # before anything is fetched
     yield from seen_to_be_possible(engine, spec, owner, stopper)
     for container_id in old:
         verbs.remove(engine, container_id)

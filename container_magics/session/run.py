@@ -16,7 +16,7 @@ from container_magics.core.events import (
 )
 from container_magics.core.spec import ContainerSpec
 from container_magics.core.transfer import NOTHING, Transfer
-from container_magics.engine import inside, networks, ports
+from container_magics.engine import inside, networks, policyfile, ports
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner
@@ -104,6 +104,7 @@ def taken(
 ) -> Spare | None:
     """A spare that has become the spec's program already; None when the program did not start
     and has to be run the other way."""
+    policyfile.allowed(engine, spec, {})  # its own making was, but now it counts as running
     spare = spares.take(engine, spec)
     if spare is None:
         return None
@@ -198,6 +199,8 @@ def started(engine: Engine, spec: ContainerSpec, created: Created) -> Iterator[R
                 hint="The image has it. The engine's own words:",
                 facts=(str(refusal),),
             ) from refusal
+        if refusal.status >= 500 and not all(port.host_port for port in spec.ports):
+            refusal.hint = ports.CHOSEN_BY_ENGINE
         raise
 
 

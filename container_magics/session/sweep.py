@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
-from container_magics.engine import networks, spare, volumes
+from container_magics.engine import keptkernels, networks, spare, volumes
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, is_dead, is_inherited
@@ -20,7 +20,12 @@ PASSING = ("cell", "look", spare.PURPOSE)
 def sweep(engine: Engine, owner: Owner) -> int:
     """Remove the containers, networks, volumes and own images that dead sessions of this user
     left; returns how many."""
-    removed = remove_labelled(engine, SESSION, f"{USER}={owner.user}", which=of_dead_session)
+    kept = keptkernels.all_kept()
+
+    def left(summary: dict[str, Any]) -> bool:
+        return of_dead_session(summary) and summary.get("Id") not in kept
+
+    removed = remove_labelled(engine, SESSION, f"{USER}={owner.user}", which=left)
     return removed + keptimages.sweep_images(engine, owner)
 
 
@@ -39,9 +44,25 @@ def sweep_strays(engine: Engine, owner: Owner, departing: Collection[str] = ()) 
 
 
 def end_session(engine: Engine, owner: Owner) -> int:
-    """Remove all that this session made and that is still there; returns how many."""
-    removed = remove_labelled(engine, f"{SESSION}={owner.session}", which=lambda _: True)
+    """Remove all that this session made and that is still there, but a kernel's container that
+    is kept for its next life; returns how many."""
+    kept = keptkernels.all_kept()
+    mine = f"{SESSION}={owner.session}"
+    removed = remove_labelled(engine, mine, which=lambda one: one.get("Id") not in kept)
     return removed + keptimages.remove_images(engine, owner, lambda one: one == owner.session)
+
+
+def left_by(engine: Engine, owner: Owner) -> dict[str, int]:
+    """How many things of this session stand there that ``end_session`` would remove, by what they
+    are; containers that wait for a cell are none."""
+    mine = f"{SESSION}={owner.session}"
+    containers = verbs.containers(engine, mine)
+    return {
+        "container": sum(one["Labels"].get(PURPOSE) != spare.PURPOSE for one in containers),
+        "network": len(networks.summaries(engine, mine)),
+        "volume": len(volumes.summaries(engine, mine)),
+        "image": keptimages.count_images(engine, owner),
+    }
 
 
 def remove_labelled(engine: Engine, *labels: str, which: Callable[[dict[str, Any]], bool]) -> int:

@@ -29,12 +29,15 @@ class BenchMagics(Magics):
 
 def told(*parsers: Callable[[], FlagParser]) -> Callable[[F], F]:
     """Make a method a magic's own: its docstring is the help of ``parsers``; a lost engine is
-    looked for anew at the next cell; ``--debug`` shows the traceback."""
+    looked for anew at the next cell; ``--debug`` shows the traceback. Where a notebook is replayed
+    the method is not called at all."""
 
     def decorate(method: F) -> F:
         @functools.wraps(method)
         def wrapped(self: BenchMagics, line: str, *cell: str | None) -> Any:
             try:
+                if self.bench.replay is not None:
+                    return self.bench.replay.show()
                 return method(self, line, *cell)
             except ContainerMagicsError as error:
                 if isinstance(error, EngineLost):

@@ -1,4 +1,4 @@
-"""%engine: which engine answers. %doctor: what is wrong, and the one line that mends it."""
+"""%engine: which one answers, and another in its place. %doctor: what is wrong, and its mending."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ from pathlib import Path
 from IPython.core.magic import line_magic, magics_class
 
 from container_magics.core.argparser import FlagParser
+from container_magics.core.engineflags import CAN, USE, engine_parser, engine_words
 from container_magics.jupyter.magics.common import BenchMagics, told
-
-
-def engine_parser() -> FlagParser:
-    """%engine."""
-    parser = FlagParser("%engine", description="Which engine answers, and where it was found.")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
 
 
 def doctor_parser() -> FlagParser:
@@ -34,11 +28,18 @@ class EngineMagics(BenchMagics):
     @line_magic
     @told(engine_parser)
     def engine(self, line: str) -> None:
-        """Show the engine."""
+        """Show the engine, go to another, or show what it can do."""
+        from container_magics.jupyter.engineuse import use
         from container_magics.jupyter.publish import show
         from container_magics.view.present import engine as present
 
-        engine_parser().parse(line)
+        words = engine_words(line)
+        if words.verb == USE:
+            show(use(self.bench, words.place))
+            return
+        if words.verb == CAN:
+            show(present.capabilities(self.bench.engine.capabilities(), stable=self.bench.stable))
+            return
         show(present.engine(self.bench.engine.facts(), stable=self.bench.stable))
 
     @line_magic

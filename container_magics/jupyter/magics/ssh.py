@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class
 
@@ -16,6 +16,9 @@ from container_magics.core.sshflags import (
 from container_magics.errors import UsageError
 from container_magics.jupyter.magics.common import BenchMagics, told
 
+if TYPE_CHECKING:
+    from container_magics.practice.sshbox import Box
+
 
 @magics_class
 class SshMagics(BenchMagics):
@@ -25,10 +28,10 @@ class SshMagics(BenchMagics):
     @told(sshbox_parser)
     def sshbox(self, line: str) -> Any:
         """Do one thing with practice boxes."""
-        from container_magics.jupyter.boxes import VERBS
+        from container_magics.jupyter.boxes import do
 
         request = parse_box(line)
-        return VERBS[request.verb](self.bench, request)
+        return do(self.bench, request)
 
     @line_cell_magic
     @told(ssh_parser, config_parser)
@@ -49,8 +52,9 @@ class SshMagics(BenchMagics):
         if not cell.strip():
             raise UsageError("The cell is empty: there is nothing to run.")
         text = self.bench.expanded(cell) if options.expand else cell
-        box = sshbox.existing(self.bench.engine, self.bench.owner, name)
-        sshbox.expect_way(box, via)
+        box = self._box(name)
+        if name not in self.bench.joined:  # of a class one need not know the gateway
+            sshbox.expect_way(box, via)
         stdin, logins = fed(self.bench, options), self.bench.logins
         run_cell(
             self.bench,
@@ -59,15 +63,22 @@ class SshMagics(BenchMagics):
             name,
         )
 
+    def _box(self, name: str) -> Box:
+        """The box of that name: one of a class that was joined, or this session's own."""
+        from container_magics.practice import sshbox
+
+        if name in self.bench.joined:
+            return self.bench.joined[name].box
+        return sshbox.existing(self.bench.engine, self.bench.owner, name)
+
     def _config(self, line: str) -> None:
         from pathlib import Path
 
         from container_magics.jupyter.publish import show
-        from container_magics.practice import sshbox
         from container_magics.practice.boxspec import keys
         from container_magics.view.present import sshbox as present
 
         words = config_parser().parse(line)
-        box = sshbox.existing(self.bench.engine, self.bench.owner, words.box)
+        box = self._box(words.box)
         path = keys().own_config(box.address, Path(words.to).expanduser() if words.to else None)
         show(present.config(box.name, str(path), stable=self.bench.stable))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from container_magics.core.capabilities import FEATURES, Capabilities
 from container_magics.core.machine import Check, EngineFacts
 from container_magics.core.units import count, size
 from container_magics.view.model import Column, Group, Note, Table, View
@@ -32,6 +33,21 @@ def engine(facts: EngineFacts, *, stable: bool = False) -> View:
         return table
     lines = tuple(attempt.line() for attempt in facts.tried)
     return Group((table, Note("Looked for an engine in this order:", facts=lines)))
+
+
+def capabilities(found: Capabilities, *, stable: bool = False) -> View:
+    """A row for each feature; ``stable`` leaves out by what it is done, for versions are in it."""
+    rows = tuple(
+        (
+            each.feature,
+            FEATURES[each.feature],
+            "yes" if each.can else "no",
+            "" if stable and each.can else each.words,
+        )
+        for each in found
+    )
+    columns = (Column("feature"), Column("what it is"), Column("here"), Column("by, or why not"))
+    return Table(columns, rows, caption="What this place can do")
 
 
 def doctor(checks: Sequence[Check]) -> View:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from container_magics.core import units
 from container_magics.core.layerexplore import Item
 from container_magics.core.layers import shown
 from container_magics.core.layertree import LayerTree
+from container_magics.view.model import Group, Stack, View
 from container_magics.view.present.layers import NAME_LENGTH, instruction
 
 MARKS = {"": "", "added": "+ ", "changed": "~ ", "hidden": "− "}
@@ -49,3 +52,13 @@ def standing(tree: LayerTree, step: int, count: int) -> str:
     line = instruction(tree.layers[step])
     line = line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"
     return f"after layer {step + 1} of {len(tree.layers)}: {line} ({did}); {count:,} names"
+
+
+def still(view: View) -> View:
+    """What is saved beside an explorer: a view of layers without the files in them, which may be
+    very many, and which the explorer was there to show."""
+    if isinstance(view, Group):
+        return replace(view, views=tuple(map(still, view.views)))
+    if isinstance(view, Stack):
+        return replace(view, rows=tuple(replace(row, nodes=()) for row in view.rows))
+    return view

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from container_magics.core.sparkline import sparkline
 from container_magics.core.units import percent, size
 from container_magics.core.usage import Usage
 from container_magics.core.waits import Condition
@@ -22,8 +23,22 @@ USAGE_COLUMNS = (
     Column("disk in / out", "right"),
     Column("processes", "right"),
 )
+LATELY_COLUMNS = (
+    Column("name"),
+    Column("processor", "right"),
+    Column("lately"),
+    Column("memory", "right"),
+    Column("lately"),
+    Column("memory limit", "right"),
+    Column("processes", "right"),
+)
 ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
 VARIES = ("PROCESSOR", "MEMORY", "NETWORK", "DISK", "PROCESSES")
+
+
+def terminal(name: str) -> View:
+    """The way into a container, for a page that cannot open one."""
+    return Note(f"A terminal in {name}", facts=(f"docker exec -it {name} sh",))
 
 
 def usage(found: Sequence[Usage], *, machine_bytes: int, stable: bool) -> View:
@@ -35,6 +50,37 @@ def usage(found: Sequence[Usage], *, machine_bytes: int, stable: bool) -> View:
         limit = limited(each.memory_limit_bytes, machine_bytes)
         rows.append((each.name, processor, memory, limit, network, disk, processes))
     return Table(USAGE_COLUMNS, tuple(rows), empty="no container runs")
+
+
+def usage_lately(histories: Sequence[Sequence[Usage]], machine_bytes: int) -> View:
+    """A row a container, of what it used at one look after the other, oldest first.
+
+    The blocks of the processor reach up to one processor, or to the most that was seen; those of
+    the memory to the limit or, without one, to the most that was seen.
+    """
+    return Table(
+        LATELY_COLUMNS,
+        tuple(lately(each, machine_bytes) for each in histories if each),
+        empty="no container runs",
+    )
+
+
+def lately(history: Sequence[Usage], machine_bytes: int) -> tuple[str, ...]:
+    """A row of that table."""
+    now = history[-1]
+    processor, memory, _, _, processes = amounts(now)
+    busy, used = [each.cpu_fraction for each in history], [each.memory_bytes for each in history]
+    is_limited = 0 < now.memory_limit_bytes < machine_bytes
+    top = now.memory_limit_bytes if is_limited else max(used)
+    return (
+        now.name,
+        processor,
+        sparkline(busy, max(1.0, *busy)),
+        memory,
+        sparkline(used, top),
+        limited(now.memory_limit_bytes, machine_bytes),
+        processes,
+    )
 
 
 def amounts(used: Usage) -> tuple[str, str, str, str, str]:
