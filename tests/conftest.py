@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 from leftovers import Inventory, left_over, take_inventory
+from swarmnodes import ground as ground
+from swarmnodes import new_course as new_course
+from swarmnodes import six as six
 
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine, connect

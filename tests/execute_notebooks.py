@@ -28,10 +28,9 @@ def execute(path: Path) -> None:
     ).execute()
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in cell.metadata if key == "tags"}
+    known = notebook.metadata["language_info"]
     notebook.metadata["language_info"] = {
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
+        key: known[key] for key in ("file_extension", "mimetype", "name")
     }
     nbformat.write(notebook, path)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 import psutil
+from kernelimage import IMAGE as KERNEL_IMAGE
 
 from container_magics.engine import qemu
 from container_magics.engine.base import BASE, UPSTREAM_REPOSITORY, UPSTREAM_TAG
@@ -19,8 +20,9 @@ from container_magics.practice import boxspec
 
 # Every label of ours starts so (core: labels).
 OURS = "container-magics."
-# What stays for the next run: the base image, what it is made from, and the practice box's image.
-KEPT = {BASE, f"{UPSTREAM_REPOSITORY}:{UPSTREAM_TAG}", boxspec.IMAGE}
+# What stays for the next run: the base image, what it is made from, the practice box's image, and
+# the tests' own image with a kernel.
+KEPT = {BASE, f"{UPSTREAM_REPOSITORY}:{UPSTREAM_TAG}", boxspec.IMAGE, KERNEL_IMAGE}
 # The environment variable by which a run's processes are known: all that it starts inherit it.
 RUN = "CONTAINER_MAGICS_TEST_RUN"
 

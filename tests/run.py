@@ -32,8 +32,9 @@ from functools import partial
 from pathlib import Path
 
 import docker
+from kernelimage import COURSE_IMAGE, IMAGE, install_course_kernel
 from leftovers import RUN, Inventory, image_names, left_over, take_inventory
-from workers import STATES
+from workers import SEEN, STATES, images_seen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "engine"))
 from otherengines import give_image, newer_engine
@@ -99,6 +100,8 @@ def main(arguments: Sequence[str]) -> int:
             return follow([sys.executable, "-m", "tests.bench.run", *arguments[1:]])[0]
         if arguments[:1] == ["--engine"]:
             return on_another_engine(engine, *arguments[1:])
+        if not arguments or any("notebooks" in word for word in arguments):
+            install_course_kernel(engine, STATE / "kernels")
         if arguments:
             return follow(pytest(*arguments))[0]
         with second_engine(engine) as second:
@@ -122,8 +125,10 @@ def everything(engines: Sequence[Engine]) -> int:
         for each, earlier in zip(engines, before, strict=True)
         for line in what_is_left(each.api, earlier, whole_machine=whole)
     ]
+    seen = {name: file for state in (STATE, SECOND) for name, file in images_seen(state).items()}
     for line in left:
-        say(f"LEFT BEHIND  {line}")
+        after = seen.get(line.removeprefix("images: "), "")
+        say(f"LEFT BEHIND  {line}{after and f', first seen after {after}'}")
     say(f"Left behind by the tests: {len(left) or 'nothing'}")
     say(closing_line)
     return 1 if left or any(statuses) else 0
@@ -136,6 +141,7 @@ def on_another_engine(engine: Engine, name: str = "", *arguments: str) -> int:
     with OTHERS[name](STATE) as other:
         give_image(engine, other, BASE)
         os.environ["DOCKER_HOST"] = other.endpoint.url
+        install_course_kernel(other, STATE / "kernels")
         return follow(pytest(*NBVAL, *(arguments or ("tests", "notebooks"))))[0]
 
 
@@ -170,6 +176,7 @@ def own_engine(state: Path) -> Iterator[Engine]:
     engine = connect({"DOCKER_HOST": url})
     try:
         empty(engine.api)
+        (state / SEEN).unlink(missing_ok=True)
         yield engine
     finally:
         _ignore_signals()
@@ -188,6 +195,10 @@ def second_engine(first: Engine) -> Iterator[Engine | None]:
         if not has_base(second):
             for _ in second.api.load_image(first.api.get_image(BASE)):
                 pass
+        if not second.api.images(IMAGE):
+            for _ in second.api.load_image(first.api.get_image(IMAGE)):
+                pass
+        second.api.tag(IMAGE, *COURSE_IMAGE)
         os.environ[STATES] = os.pathsep.join(map(str, (STATE, SECOND)))
         yield second
 

@@ -25,7 +25,17 @@ ARROWS = {
     "view": {"errors", "core", "view"},
     "session": {"errors", "core", "engine", "session"},
     "practice": {"errors", "core", "engine", "session", "practice"},
-    "jupyter": {"errors", "core", "engine", "view", "session", "practice", "jupyter"},
+    "classroom": {"errors", "core", "engine", "session", "practice", "classroom"},
+    "jupyter": {
+        "errors",
+        "core",
+        "engine",
+        "view",
+        "session",
+        "practice",
+        "classroom",
+        "jupyter",
+    },
     "smoke": {"errors", "core", "engine", "session", "practice"},
     "lab": {"errors", "core", "engine", "session", "practice", "smoke"},
     "cli": {
@@ -37,11 +47,17 @@ ARROWS = {
         "practice",
         "lab",
         "clilayers",
+        "clibook",
         "cliexercises",
+        "clikernels",
     },
     "clilayers": {"errors", "core", "engine", "view", "session"},
+    "clibook": {"core", "jupyter"},
     "cliexercises": {"errors", "core", "engine", "jupyter"},
+    "clikernels": {"errors", "core", "engine", "jupyter"},
+    "launch": {"errors", "core", "engine"},
     "referencewords": {"core", "engine", "session", "practice", "jupyter"},
+    "kernel": {"jupyter"},
     "reference": {"__init__", "errors", "core", "jupyter", "cli", "referencewords"},
     # The door of the house: it names what is inside, and opens it only when asked.
     "__init__": {"errors", "engine", "session", "jupyter"},
@@ -62,13 +78,19 @@ ONLY_IN = {
     "yaml": {"core"},
     "IPython": {"jupyter", "__init__"},  # __init__: the type of load_ipython_extension's argument
     "ipykernel": {"jupyter"},
+    "anywidget": {"jupyter"},
     "ipywidgets": {"jupyter"},
     "traitlets": {"jupyter", "reference"},  # reference: reads the settings' names and defaults
     "jupyter_client": {"jupyter"},
     "jupyter_core": {"jupyter"},
     "jupyter_server": {"jupyter"},
     "jupyterlab": {"jupyter"},
+    "jinja2": {"jupyter"},
+    "nbconvert": {"jupyter"},
     "nbformat": {"jupyter"},
+    "pygments": {"jupyter"},
+    "tornado": {"jupyter"},
+    "zmq": {"jupyter"},
     "pandas": {"jupyter", "session"},  # session: Container.df
 }
 
@@ -79,7 +101,8 @@ PURE_MODULES = {
     "__future__", "argparse", "base64", "binascii", "bisect", "codecs", "collections",
     "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "html",
     "ipaddress", "itertools", "json", "keyword", "math", "operator", "pathlib", "posixpath", "re",
-    "shlex", "stat", "string", "struct", "textwrap", "types", "typing", "unicodedata", "zlib",
+    "shlex", "stat", "string", "struct", "textwrap", "tomllib", "types", "typing", "unicodedata",
+    "zlib",
 }  # fmt: skip
 # Names in those modules, and among the builtins, that reach a file, a clock or a terminal.
 IMPURE_IMPORTS = {"pathlib", "pathlib.Path", "pathlib.PosixPath", "codecs.open"}
@@ -91,6 +114,8 @@ PURE_BUT = {
     "core/composefile.py": {"yaml"},
     "core/layerindex.py": {"msgspec"},
     "core/progress.py": {"csv", "io"},  # csv writes into a text in memory
+    "core/grades.py": {"csv", "io"},
+    "core/roster.py": {"csv"},  # of lines that are in memory
     "core/layerunpack.py": {"backports", "compression"},
     "core/rpmdb.py": {"sqlite3"},  # of bytes in memory alone
     "core/tarsplit.py": {"msgspec"},

@@ -92,6 +92,8 @@ def test_the_extension_the_kernel_and_the_course_are_at_their_places(wheel: Path
         said = json.loads(archive.read(f"{DATA.format(version=version)}{EXTENSION}/package.json"))
     data = {name.removeprefix(DATA.format(version=version)) for name in names}
     assert {f"{EXTENSION}/install.json", f"{KERNEL}/kernel.json"} <= data
+    shell = "jupyter/kernels/container"
+    assert {f"{shell}/kernel.json", f"{shell}/logo-svg.svg", f"{shell}/logo-64x64.png"} <= data
     assert f"{EXTENSION}/{said['jupyterlab']['_build']['load']}" in data
     course = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert course
@@ -106,6 +108,7 @@ def test_jupyter_finds_the_kernel_and_the_extension_in_a_fresh_environment(fresh
     kernels = json.loads(fresh.run("-m", "jupyter_client.kernelspecapp", "list", "--json"))
     found = kernels["kernelspecs"]["container-magics"]["resource_dir"]
     assert found == str(fresh.share / KERNEL)
+    assert kernels["kernelspecs"]["container"]["spec"]["display_name"] == "Container"
     listed = fresh.run("-m", "jupyterlab.labextensions", "list")
     assert str(fresh.share / "jupyter" / "labextensions") in listed
     (line,) = [line for line in listed.splitlines() if "container-magics v" in line]

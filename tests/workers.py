@@ -1,15 +1,24 @@
 """A plugin of pytest: each of xdist's workers has an engine, and a state folder, of its own.
 
 ``tests/run.py`` starts the engines, and names their state folders in the variable STATES. So
-tests that look at all that an engine has may run side by side.
+tests that look at all that an engine has may run side by side. After each file of tests a worker
+notes which images are new on its engine, so that one that stays can be laid at a door.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import docker
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # a plugin is read before pytest adds it
+from leftovers import image_names
 
 from container_magics.engine.statedir import STATE_VARIABLE, Places
 
@@ -17,6 +26,8 @@ STATES = "CONTAINER_MAGICS_TEST_STATES"
 SLOWEST = "test_faults.py"
 """It begins first: else one worker ends with it alone, minutes after the other."""
 WORKER = "PYTEST_XDIST_WORKER"
+SEEN = "images-seen.json"
+"""In a worker's state folder: image name -> the file of tests after which it was first there."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -32,3 +43,33 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest file first; all else in its order."""
     items.sort(key=lambda item: item.path.name != SLOWEST)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """At the end of a file of tests, note the images that are new."""
+    yield
+    state = os.environ.get(STATE_VARIABLE, "")
+    if state and (nextitem is None or nextitem.path != item.path):
+        with suppress(docker.errors.DockerException, OSError):  # a test may have ended the engine
+            note_images(Path(state), str(item.path))
+
+
+def note_images(state: Path, test_file: str) -> None:
+    api = docker.APIClient(os.environ["DOCKER_HOST"])
+    try:
+        there = {name for image in api.images() for name in image_names(image)}
+    finally:
+        api.close()
+    seen = images_seen(state)
+    kept = {name: file for name, file in seen.items() if name in there}
+    notes = dict.fromkeys(there, test_file) | kept
+    (state / SEEN).write_text(json.dumps(notes), encoding="utf-8")
+
+
+def images_seen(state: Path) -> dict[str, str]:
+    """What was noted; empty where nothing was."""
+    with suppress(FileNotFoundError):
+        seen: dict[str, str] = json.loads((state / SEEN).read_text(encoding="utf-8"))
+        return seen
+    return {}

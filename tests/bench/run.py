@@ -19,13 +19,19 @@ from container_magics.errors import ContainerMagicsError
 from tests.bench import (
     bench_box,
     bench_build,
+    bench_class,
+    bench_classfaults,
     bench_container,
+    bench_explorer,
     bench_inside,
+    bench_kernel,
     bench_layers,
     bench_list,
     bench_load,
     bench_many,
     bench_output,
+    bench_sidebar,
+    bench_ssh,
     bench_vm,
     page,
 )
@@ -33,7 +39,9 @@ from tests.bench.dockercommand import swept
 from tests.bench.turns import Row, say
 
 REPEATS, QUICK_REPEATS = 20, 4
-ALONE = ("build", "box", "layers", "vm")
+ALONE = (
+    "build", "box", "layers", "explorer", "sidebar", "vm", "kernel", "class", "classfaults", "ssh",
+)  # fmt: skip
 """Each has a table of its own, and may be run alone for it."""
 BENCHES = {
     "container": bench_container.rows,
@@ -44,8 +52,14 @@ BENCHES = {
     "list": bench_list.rows,
     "box": bench_box.rows,
     "layers": bench_layers.rows,
+    "explorer": bench_explorer.rows,
     "build": bench_build.rows,
     "vm": bench_vm.rows,
+    "kernel": bench_kernel.rows,
+    "class": bench_class.rows,
+    "classfaults": bench_classfaults.rows,
+    "ssh": bench_ssh.rows,
+    "sidebar": bench_sidebar.rows,
 }
 
 

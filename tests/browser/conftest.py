@@ -22,6 +22,7 @@ from container_magics.engine.ownership import NOTEBOOK
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CHROMIUM = (
+    "--disable-3d-apis",  # else a terminal draws where no picture sees it
     "--no-sandbox",
     "--headless",
     "--disable-gpu",

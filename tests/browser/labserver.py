@@ -42,6 +42,7 @@ class Server:
     folder: Path
     url: str
     token: str
+    pid: int
 
     def page(self, notebook: str) -> str:
         """The address of a notebook in a fresh workspace."""
@@ -67,7 +68,7 @@ def serve(folder: Path, home: Path, **environment: str) -> Iterator[Server]:
             start_new_session=True,
         )
     try:
-        yield Server(folder, _ready(process, home / "runtime", log), token)
+        yield Server(folder, _ready(process, home / "runtime", log), token, process.pid)
     finally:
         end(process)
 

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from container_magics.engine.base import BASE
 from container_magics.engine.client import Engine
 
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 OpenLab = Callable[..., LabPage]
 
 
@@ -29,6 +30,18 @@ def test_a_login_on_the_practice_box_is_seen(open_lab: OpenLab, pictures: Path) 
     )
     notebook.hide_sidebar()
     notebook.save_picture(pictures / "ssh-practice.png", top=notebook.cell("%sshbox"))
+
+
+ELSEWHERE = ("04-", "09-", "11-")
+"""Here with its picture, and in test_kernels.py."""
+COURSE = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if not path.name.startswith(ELSEWHERE)]
+
+
+@pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
+def test_a_student_runs_all_cells(open_lab: OpenLab, path: Path) -> None:
+    notebook = open_lab(path.name)
+    notebook.clear()
+    notebook.run_all()
 
 
 def test_an_exercise_is_done_in_the_notebook(

@@ -19,7 +19,13 @@ from container_magics.engine import images
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import DEBUG, SESSION, Owner, owner
-from container_magics.errors import ContainerFailed, ContainerMagicsError, NameTaken, UsageError
+from container_magics.errors import (
+    ContainerFailed,
+    ContainerMagicsError,
+    NameTaken,
+    NotSupported,
+    UsageError,
+)
 from container_magics.jupyter.stop import stop_button
 from container_magics.session.debugging import go_in
 from container_magics.session.stopper import Stopper
@@ -199,6 +205,6 @@ def test_an_interrupt_at_any_moment_leaves_a_container_to_use_or_none(
 def test_podman_is_refused_by_name(podman: Engine, base: str):
     bench = Bench(podman, base)
     broken = failed(bench, "RUN exit 3")
-    with pytest.raises(UsageError, match="needs Docker"):
+    with pytest.raises(NotSupported, match="needs Docker"):
         go_in(podman, broken, owner())
     bench.remove()

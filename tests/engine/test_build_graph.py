@@ -66,7 +66,7 @@ def test_layers_reach_through_the_stages_that_the_image_is_built_on(bench: Bench
 def test_parallel_stages_lie_side_by_side_and_the_slow_one_is_critical(parallel: Bench):
     text = (
         f"FROM {parallel.base} AS slow\nRUN echo {parallel.nonce} > /1; sleep 2\n"
-        f"FROM {parallel.base} AS quick\nRUN echo {parallel.nonce} > /2; sleep 0.5\n"
+        f"FROM {parallel.base} AS quick\nRUN echo {parallel.nonce} > /2; sleep 0.1\n"
         f"FROM {parallel.base}\nLABEL cm-test-build={parallel.nonce}\n"
         "COPY --from=quick /2 /2\nCOPY --from=slow /1 /1\nRUN cat /1 /2; sleep 0.5\n"
     )

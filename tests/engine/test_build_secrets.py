@@ -13,7 +13,7 @@ from buildbench import Bench
 
 from container_magics.core.buildspec import BuildSpec, SecretRef
 from container_magics.core.events import BuildStep
-from container_magics.errors import UsageError
+from container_magics.errors import NotSupported, UsageError
 
 SECRET = "s3cret-word with 'quotes'"
 SHOW = "RUN --mount=type=secret,id=pw wc -c < /run/secrets/pw; cat /run/secrets/pw; echo NONCE"
@@ -108,7 +108,7 @@ def test_the_classic_builder_refuses_secrets(
 ) -> None:
     spec: BuildSpec = bench.spec("RUN true", secrets=(asked("env"),))
     why = "only as a file" if bench.podman else "without BuildKit"
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(NotSupported, match=why):
         bench.run(spec, version=1)
 
 

@@ -23,7 +23,7 @@ from container_magics.core.buildspec import BuildSpec, SecretRef
 from container_magics.core.events import BuildOutput
 from container_magics.engine import buildx, plugins
 from container_magics.engine.client import Engine
-from container_magics.errors import UsageError
+from container_magics.errors import NotSupported, UsageError
 from container_magics.session.build import build
 
 BOTH = ("linux/amd64", "linux/arm64")
@@ -217,7 +217,7 @@ def test_what_is_not_for_this_engine_is_refused(
     bench = Bench(request.getfixturevalue(name), base)
     why = "Podman" if bench.podman else r"image store \(overlay2\) cannot"
     for asked in REFUSALS if bench.podman else REFUSALS[:2]:
-        with pytest.raises(UsageError, match=why) as caught:
+        with pytest.raises(NotSupported, match=why) as caught:
             bench.run(from_scratch(bench, **asked))
         assert caught.value.hint
 

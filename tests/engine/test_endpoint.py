@@ -146,9 +146,11 @@ def test_no_engine_anywhere_lists_every_place_and_one_thing_to_do(tmp_path: Path
 
 @pytest.mark.parametrize("whose", ["a stranger's", "open to all", "a link", "ours"])
 def test_our_own_engine_is_looked_for_only_in_a_folder_that_is_ours_alone(
-    engine: Engine, home: Path, whose: str
+    engine: Engine, home: Path, whose: str, request: pytest.FixtureRequest
 ) -> None:
     """Another user can make a folder in /tmp before us, and put a socket of his into it."""
+    if whose == "a stranger's":
+        request.getfixturevalue("as_root")
     with tempfile.TemporaryDirectory(prefix="cm-") as state:  # short: then the run folder is in it
         run = Places(Path(state)).run
         real = home / "real" if whose == "a link" else run
@@ -277,13 +279,13 @@ def test_a_context_that_does_not_exist_is_not_replaced_by_dockers_own_socket(
 
 
 @pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT"])
-def test_an_engine_by_ssh_is_said_to_be_unsupported(name: str, home: Path) -> None:
-    url = "ssh://me@127.0.0.1"
+def test_a_machine_that_ssh_does_not_reach_is_told(name: str, home: Path) -> None:
+    url = "ssh://me@127.0.0.1:1"
     write_context(home, "far", url, current=False)
-    with pytest.raises(NoEngine, match="by ssh://, which is not supported yet") as caught:
+    with pytest.raises(NoEngine, match=r"ssh cannot log in to 127\.0\.0\.1") as caught:
         connect({name: url if name == "DOCKER_HOST" else "far"}, home)
-    assert "ssh -N -L" in caught.value.hint
-    assert caught.value.facts[0].endswith(f"{url}: ssh:// is not supported yet")
+    assert "`ssh -p 1 me@127.0.0.1 true` has to succeed" in caught.value.hint
+    assert any("Connection refused" in fact for fact in caught.value.facts)
 
 
 @pytest.mark.parametrize("url", ["", "nonsense://x", "tcp://", "unix://", "tcp://127.0.0.1:1"])

@@ -54,7 +54,7 @@ def laid_out(folder: Path, archive: bytes) -> Path:
     """The OCI folder that an archive has."""
     path = written(folder, archive)
     with tarfile.open(path) as tar_file:
-        tar_file.extractall(folder / "layout", filter="data")
+        tar_file.extractall(folder / "layout")
     return folder / "layout"
 
 

@@ -123,9 +123,9 @@ def test_lab_serves_a_copy_of_the_course_on_loopback_behind_a_token(
     served: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
     server, address = served
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/lab\?token=\S{20,}", address)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/lab/tree/00-start\.ipynb\?token=\S{20,}", address)
     token = address.split("token=")[1]
-    contents = address.split("/lab?")[0] + "/api/contents"
+    contents = address.split("/lab/")[0] + "/api/contents"
     with pytest.raises(urllib.error.HTTPError) as refused:
         DIRECT.open(contents)
     assert refused.value.code == 403

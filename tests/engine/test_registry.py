@@ -189,7 +189,9 @@ def test_a_push_names_a_tag(engine: Engine, base: str) -> None:
         list(push(engine, "127.0.0.1:1/cm-test-nowhere:1"))
 
 
-def test_a_pull_that_is_stopped_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
+def test_a_pull_that_is_stopped_leaves_nothing(
+    as_root: None, engine: Engine, tmp_path: Path
+) -> None:
     with slow_registry(tmp_path, 0.2) as address, closing(image_for(engine, address)) as made:
         name = next(made)
         list(push(engine, name))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from kernelimage import ensure_kernel_image
 
 from container_magics.engine.client import Engine
 
@@ -57,10 +58,14 @@ class Notebook:
         if python:
             assert self.manager.kernel_spec
             self.manager.kernel_spec.argv[0] = python
-        self.manager.start_kernel(env={**clean, "PYTEST_CURRENT_TEST": "", **environment})
+        self.start({**clean, "PYTEST_CURRENT_TEST": "", **environment})
         self.client: BlockingKernelClient = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
+
+    def start(self, environment: dict[str, str]) -> None:
+        """Start the kernel itself."""
+        self.manager.start_kernel(env=environment)
 
     def begin(self, cell: str) -> str:
         """Start a cell and return at once; ``wait`` for what it shows."""
@@ -159,3 +164,9 @@ def notebook(engine: Engine, base: str) -> Iterator[Notebook]:
     opened = Notebook()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_image(engine: Engine, base: str) -> str:
+    """The name of an image with a Python kernel in it."""
+    return ensure_kernel_image(engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import subprocess
 import sys
 import time
@@ -358,3 +359,23 @@ def test_without_a_kernel_nothing_comes_late(removed: list[str]) -> None:
     assert "state running" in done.stdout
     assert "said" not in done.stdout.replace("log:said", "")
     assert "Error" not in done.stdout + done.stderr
+
+
+def test_statistics_live_until_their_container_ends(new_notebook: Any, removed: list[str]) -> None:
+    removed.append("cm-test-usage")
+    heard = Heard(new_notebook())
+    heard.run(f"%%container {BASE} -d --name cm-test-usage -m 64m\nwhile :; do :; done")
+    first = heard.run("%container stats cm-test-usage -w")
+    (shown,) = heard.shown(first)
+    assert "67.1 MB" in shown
+    assert heard.until(lambda: re.search("[▁-█]{3}", heard.shown(first)[0]) is not None)
+    second = heard.run("%container stats cm-test-usage -w")
+    updates = len(heard.of(first, "update_display_data"))
+    assert heard.until(lambda: len(heard.of(second, "update_display_data")) > 1)
+    assert len(heard.of(first, "update_display_data")) == updates, "the second ended the first"
+    heard.run("%container stop cm-test-usage")
+    alive = "import threading; print(*[each.name for each in threading.enumerate()])"
+    assert heard.until(
+        lambda: "container-magics stats" not in heard.text(heard.run(alive)).replace("\n", " ")
+    )
+    assert "cm-test-usage" in heard.shown(second)[0], "the last picture stays"

@@ -280,7 +280,7 @@ def test_a_name_in_a_flag_cannot_reach_the_engine_s_address(notebook: Notebook) 
 
 
 @pytest.fixture
-def lonely(tmp_path: Path) -> Iterator[Notebook]:
+def lonely(as_root: None, tmp_path: Path) -> Iterator[Notebook]:
     """A notebook in a mount namespace where the machine's own sockets are hidden."""
     python = tmp_path / "python"
     hide = f'mount -t tmpfs none /run && exec {sys.executable} "$@"'

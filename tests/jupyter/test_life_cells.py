@@ -227,3 +227,15 @@ def test_what_is_listed_of_a_container_is_a_list_too(
     assert found["port"][0]["address"].startswith("127.0.0.1:")
     several = notebook.run(f"%container top {name} {name}")
     assert several.text.count("sleep 600") == 2
+
+
+def test_a_terminal_is_offered_for_a_container_that_runs(notebook: Notebook, name: str) -> None:
+    notebook.run(f"%%container {BASE} -d --name {name}\n{TICKS}")
+    seen = notebook.run(f"%shell {name}")
+    assert not seen.error
+    assert seen.text == f"A terminal in {name}\n  docker exec -it {name} sh"
+    assert seen.displays[0]["application/vnd.container-magics.shell.v1+json"] == {"container": name}
+    notebook.run(f"%container stop {name}")
+    seen = notebook.run(f"%shell {name}")
+    assert (seen.error, seen.sentence) == ("Conflict", f"{name} does not run.")
+    assert notebook.run("%shell nobody").error == "NotFound"

@@ -15,6 +15,7 @@ from conftest import Notebook
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 COURSE = sorted(FOLDER.glob("*.ipynb"))
 BASE = "container-magics/base:bookworm"
+KERNELS = ("container-magics", "container", "course-python3")
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
@@ -36,7 +37,7 @@ def tags(cell: Any) -> list[str]:
 def test_a_file_says_nothing_of_the_run_that_made_it(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name == "container-magics"
+    assert notebook.metadata.kernelspec.name in KERNELS
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
 
@@ -57,6 +58,26 @@ def test_an_output_that_is_not_compared_says_why(path: Path) -> None:
 def test_an_error_is_shown_only_where_it_is_meant(path: Path) -> None:
     failed = [cell for cell in code(path) if any(o.output_type == "error" for o in cell.outputs)]
     assert failed == [cell for cell in code(path) if "raises-exception" in tags(cell)]
+
+
+@pytest.mark.parametrize(("number", "path"), list(enumerate(COURSE)), ids=[p.stem for p in COURSE])
+def test_a_notebook_is_a_chapter_of_one_book(number: int, path: Path) -> None:
+    """Goals, something to try, what was seen, the way on; in that order."""
+    prose = "\n".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
+    first = cells(path)[0].source
+    assert first.startswith("# ")
+    assert "When you have worked through " in first
+    parts = ["\n## Try it\n", "\n## What you have ", "\n**Next:**"]
+    places = [prose.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
+    following = COURSE[number + 1 if number + 1 < len(COURSE) else 0].name
+    assert f"]({following})" in prose[places[-1] :]
+
+
+def test_the_start_page_leads_to_every_chapter() -> None:
+    page = "\n".join(cell.source for cell in cells(COURSE[0]))
+    assert [path.name for path in COURSE[1:] if f"]({path.name})" not in page] == []
 
 
 def test_an_image_can_be_removed_right_after_a_cell_that_used_it(notebook: Notebook) -> None:

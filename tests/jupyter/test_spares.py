@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Container
 
+import docker
 import pytest
 from conftest import Notebook
 
@@ -209,21 +210,21 @@ def test_an_image_with_a_spare_can_be_removed(
     open_notebook: Callable[..., Notebook], engine: Engine
 ) -> None:
     notebook = open_notebook()
-    made = set()
     try:
         notebook.run(f"%%image cm-test-spared\nFROM {BASE}\nRUN echo 1 > /one")
-        made.add(engine.api.inspect_image("cm-test-spared")["Id"])
+        first = engine.api.inspect_image("cm-test-spared")["Id"]
         assert notebook.run("%%container cm-test-spared\ncat /one").stdout == "1\n"
         spare_of(engine, notebook)
         notebook.run(f"%%image cm-test-spared\nFROM {BASE}\nRUN echo 2 > /one")
+        with pytest.raises(docker.errors.ImageNotFound):  # it has lost its name to the second
+            engine.api.inspect_image(first)
         assert notebook.run("%%container cm-test-spared\ncat /one").stdout == "2\n"
         spare_of(engine, notebook)
         assert not notebook.run("%image rm cm-test-spared").error
     finally:
         notebook.close()
-        made |= {image["Id"] for image in engine.api.images("cm-test-spared")}
-        for image in made:  # the first has lost its name to the second
-            engine.api.remove_image(image, force=True)
+        for image in engine.api.images("cm-test-spared"):
+            engine.api.remove_image(image["Id"], force=True)
 
 
 def test_in_the_stable_mode_there_is_none_unless_asked_for(

@@ -207,6 +207,11 @@ def test_languages(notebook: Notebook) -> None:
     assert {"python", "perl"} <= set(tab(notebook, "%%container img --as p").matches)
 
 
+def test_places_where_an_engine_may_be(notebook: Notebook) -> None:
+    assert {"default", "podman", "swarm"} <= set(tab(notebook, "%engine use ").matches)
+    assert tab(notebook, "%engine use pod").matches == ["podman"]
+
+
 def test_paths_of_this_machine(notebook: Notebook, tmp_path: Any) -> None:
     (tmp_path / "two words").mkdir()
     (tmp_path / "two.txt").touch()

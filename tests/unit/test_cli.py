@@ -21,6 +21,10 @@ COMMANDS = [
     ["doctor"],
     ["lab"],
     ["layers"],
+    ["kernel"],
+    ["kernel", "list"],
+    ["kernel", "install"],
+    ["kernel", "remove"],
     ["test"],
     ["pack"],
 ]

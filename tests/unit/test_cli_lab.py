@@ -106,7 +106,7 @@ def test_a_slow_server_s_address_is_told_and_a_dead_one_s_is_not(
 ) -> None:
     """The server is a program that never listens."""
     program = [sys.executable, "-c", f"import time; time.sleep({runs_s})"]
-    monkeypatch.setattr(lab, "_command", lambda _port, *, browser: program)
+    monkeypatch.setattr(lab, "_command", lambda _port, _page, *, browser: program)
     monkeypatch.setattr(lab, "READY_S", 1.0)
     lines: list[str] = []
     assert serve(tmp_path, free_port(8888), browser=False, report=lines.append) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from ipywidgets import embed
@@ -12,7 +13,7 @@ from test_layers import e, tree
 
 from container_magics.core.layerexplore import Step
 from container_magics.core.layertree import LayerTree
-from container_magics.jupyter.explorer import PART, Explorer, Name, Names
+from container_magics.jupyter.explorer import Explorer
 from container_magics.view.present.layerexplore import label, remark, standing
 
 SHOP = tree(
@@ -52,14 +53,13 @@ def test_a_choice_and_a_text_narrow_it() -> None:
     assert standing(SHOP, 1, 4) == "after layer 2 of 3: RUN step 1 (+1 ~1 -0); 4 names"
 
 
-def names_of(box: Names) -> list[str]:
-    return [row._button.description for row in box.children if isinstance(row, Name)]
-
-
-def row_of(box: Names, name: str) -> Name:
-    return next(
-        row for row in box.children if isinstance(row, Name) and name in row._button.description
-    )
+def names_of(explorer: Explorer) -> list[str]:
+    """What the tree shows: an arrow before a folder, two spaces for each level."""
+    arrows = {None: "", True: "▾ ", False: "▸ "}
+    return [
+        "  " * (row.level - 1) + arrows[row.open] + row.cells[0]
+        for row in explorer.rows(0, len(explorer._lines))
+    ]
 
 
 @pytest.fixture
@@ -70,46 +70,45 @@ def big() -> Generator[Explorer, None, None]:
     made.close()
 
 
-def test_the_browser_gets_only_what_is_open(big: Explorer) -> None:
-    assert big._names is not None
-    assert len(names_of(big._names)) == PART
-    first = row_of(big._names, "d099/")
-    first.press()
-    assert first._names is not None
-    assert len(names_of(first._names)) == PART
-    assert "294 more" in first._names._more.description
-    first._names.grow()
-    assert len(names_of(first._names)) == 2 * PART
-    state = json.dumps(embed.dependency_state(big))
-    assert len(state) < 600_000, "of 100,000 names"
-    first.press()
-    assert first._names is None
+def test_the_browser_gets_only_what_is_in_sight(big: Explorer) -> None:
+    sent: list[Any] = []
+    big._tree.send = sent.append
+    big.press("d099")
+    assert big._tree.count == 300 + 334
+    big._tree._heard(None, {"ask": [300, 400], "version": big._tree.version}, [])
+    (answer,) = sent
+    assert (answer["begin"], len(answer["rows"])) == (300, 100)
+    now = {"version": big._tree.version}
+    for wrong in ({"ask": [0, 10**9]}, {"ask": [-5, 5]}, {"ask": ["0", 1]}, {"press": 5}):
+        big._tree._heard(None, {**now, **wrong}, [])
+    big._tree._heard(None, None, [])
+    assert len(sent) == 1, "nothing of that is answered"
+    states = embed.dependency_state(big).values()
+    assert max(len(json.dumps(state)) for state in states) < 50_000, "of 100,000 names"
+    big.press("d099")
+    assert big._tree.count == 300
     assert "/d099" in big._owner.value
 
 
 def test_a_folder_stays_open_when_the_slider_moves_and_searches_find() -> None:
     made = Explorer(SHOP, "shop:1")
     try:
-        assert made._names is not None
-        srv_row = row_of(made._names, "srv/")
-        srv_row.press()
+        made.press("srv")
         made._slider.value = 1
-        assert row_of(made._names, "srv/") is srv_row, "the focus stays where it was"
-        srv = row_of(made._names, "srv/")._names
-        assert srv is not None
-        assert names_of(srv) == ["+ prices", "+ log"]
+        assert names_of(made) == ["▾ srv/", "  + prices", "  + log", "▸ etc/"]
         made._search.value = "log"
-        assert names_of(made._names) == ["▾ srv/"]
+        assert names_of(made) == ["▾ srv/", "  + log"]
         made._search.value, made._slider.value, made._choice.value = "", 3, "hidden"
-        srv = row_of(made._names, "srv/")._names
-        assert srv is not None
-        assert names_of(srv) == ["− log"]
-        row_of(srv, "log").press()
+        assert names_of(made) == ["▾ srv/", "  − log", "▸ etc/"]
+        made.press("srv/log")
+        assert "whiteout at /srv/log" in made._owner.value
+        made.press("no/such")
+        made.press("\u20ac")
         assert "whiteout at /srv/log" in made._owner.value
         assert made._tabs.titles == ("tree", "map")
         made._tabs.selected_index = 1
         assert "/srv/" in made._map.value
-        assert made._repr_mimebundle_()["text/plain"].startswith("Layers of shop:1")
+        assert made._repr_mimebundle_()[0]["text/plain"].startswith("Layers of shop:1")
     finally:
         made.close()
 
@@ -125,11 +124,8 @@ def test_later_trees_are_drawn_and_closing_ends_the_thread() -> None:
     made = Explorer(tree([e("srv/early", size=5)]), "box", growing)
     try:
         assert grown.wait(10)
-        assert made._names is not None
-        row_of(made._names, "srv/").press()
-        srv = row_of(made._names, "srv/")._names
-        assert srv is not None
-        assert names_of(srv) == ["+ late"]
+        made.press("srv")
+        assert names_of(made) == ["▾ srv/", "  + late"]
         (thread,) = [one for one in threading.enumerate() if one.name == "container-magics layers"]
     finally:
         made.close()

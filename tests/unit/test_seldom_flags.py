@@ -91,7 +91,7 @@ CHANGES: dict[str, object] = {
     "working_dir": "/x", "limits": Limits(1), "hardening": Hardening(("ALL",)),
     "labels": (("a", "b"),), "files": (("/f", b"", 0o644),), "init": True, "read_only": True,
     "tmpfs": (("/tmp", ""),), "extra_hosts": ("a:1.1.1.1",), "restart": "always",
-    "health": Health("true"), "platform": "linux/arm64",
+    "health": Health("true"), "platform": "linux/arm64", "gpus": "all",
 }  # fmt: skip
 
 

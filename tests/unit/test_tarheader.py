@@ -218,7 +218,11 @@ def test_a_checksum_of_signed_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"5 a=b\n", b"x a=b\n", b"999 a=b\n", b"6 a=bc", b"0 a=b\n", b"2 a=b\n"]
+    "body",
+    [
+        *(b"5 a=b\n", b"x a=b\n", b"999 a=b\n", b"6 a=bc", b"0 a=b\n", b"2 a=b\n"),
+        *(b"10 a=bcd=\nno-space", b"10 a=bcd=\n\n", b"nothing\n", b"6 a=b\n\n"),
+    ],
 )
 def test_pax_headers_that_cannot_be_read(body: bytes) -> None:
     with pytest.raises(BadArchive, match="pax"):

@@ -1,0 +1,69 @@
+"""The kernels in a real browser: a notebook in a container, and a kernel from an image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from kernelimage import install_course_kernel
+from labpage import LabPage
+from playwright.sync_api import expect
+
+from container_magics.engine.client import Engine
+
+OpenLab = Callable[..., LabPage]
+
+
+def test_a_notebook_in_a_container(open_lab: OpenLab, pictures: Path) -> None:
+    notebook = open_lab("09-a-notebook-in-a-container.ipynb")
+    notebook.clear()
+    notebook.run_all()
+    expect(notebook.output(". /etc/os-release")).to_contain_text("Debian GNU/Linux 12")
+    expect(notebook.output('pwd\nshout "$greeting"')).to_contain_text("HELLO AGAIN")
+    expect(notebook.output("%container changes")).to_contain_text("/root/diary.txt")
+    bars = notebook.cell("{\n  echo '<svg").locator("img, svg")
+    expect(bars.first).to_be_visible()
+    notebook.hide_sidebar()
+    notebook.save_picture(
+        pictures / "container-kernel.png", top=notebook.cell("%container changes")
+    )
+
+
+def test_a_cell_asks_and_tab_knows_the_container(open_lab: OpenLab, course: Path) -> None:
+    kernel = {"kernelspec": {"name": "container", "display_name": "Container"}}
+    sources = ['read -p "Your name? " name; echo "Hello, $name."', "ls /etc/hostn"]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), course / "ask.ipynb")
+    notebook = open_lab("ask.ipynb")
+    notebook.wait_for_kernel()
+    notebook.cell("read").locator(".cm-content").click()
+    notebook.page.keyboard.press("Control+Enter")
+    box = notebook.page.locator(".jp-Stdin-input")
+    box.fill("Ada")
+    box.press("Enter")
+    expect(notebook.output("read")).to_contain_text("Hello, Ada.")
+
+    editor = notebook.cell("ls").locator(".cm-content")
+    editor.click()
+    editor.press("End")
+    editor.press("Tab")
+    # an item may have its text before the list is open, and then Enter would be a line break
+    chosen = ".jp-Completer:visible .jp-Completer-item.jp-mod-active"
+    expect(notebook.page.locator(chosen)).to_have_text("/etc/hostname")
+    notebook.page.keyboard.press("Enter")
+    expect(editor).to_have_text("ls /etc/hostname")
+
+
+def test_a_kernel_from_an_image(
+    open_lab: OpenLab, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", os.environ.get("JUPYTER_PATH", ""))  # to be put back
+    install_course_kernel(engine, tmp_path / "kernels")
+    notebook = open_lab("11-a-kernel-from-an-image.ipynb")
+    notebook.clear()
+    notebook.run_all()
+    expect(notebook.output("import sys")).to_have_text("Python 3.11 at /usr/bin/python3\n")
+    expect(notebook.output("import socket")).to_contain_text("Interfaces: ['lo']")

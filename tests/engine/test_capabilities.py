@@ -1,0 +1,204 @@
+"""What each place can do: the engine's own answers, and the same done in earnest."""
+
+from __future__ import annotations
+
+import http.server
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import docker
+import pytest
+
+from container_magics.core.buildspec import BuildSpec
+from container_magics.core.capabilities import FEATURES, Capabilities
+from container_magics.core.events import Built
+from container_magics.engine.client import Engine, connect
+from container_magics.engine.swarm import expect_manager
+from container_magics.errors import EngineError, NotSupported
+from container_magics.session.build import build
+
+LABEL = {"cm-test-capabilities": "1"}
+HARMLESS = {"run": "start", "exec": "exec", "diff": "changes", "stats": "stats"}
+
+
+@pytest.fixture
+def running(builder: Engine, base: str) -> Iterator[str]:
+    """A container that sleeps, on each engine."""
+    api = builder.api
+    made = api.create_container(base, ["sleep", "600"], labels=LABEL, tty=False)["Id"]
+    try:
+        api.start(made)
+        yield made
+    finally:
+        api.remove_container(made, force=True, v=True)
+
+
+def test_what_a_place_says_of_itself_is_what_it_does(
+    builder: Engine, base: str, running: str
+) -> None:
+    """Each cell of the table in docs/places.md."""
+    api, found = builder.api, builder.capabilities()
+    assert [each.feature for each in found] == list(FEATURES)
+    assert found.can("run")
+    assert found.can("build")
+    assert ("BuildKit" in found["build"].words) == (builder.facts().name == "Docker")
+    assert found.can("layers") == bool(api.history(base))
+    program = api.exec_create(running, ["sh", "-c", "touch /made; echo in"])
+    assert found.can("exec") == (api.exec_start(program) == b"in\n")
+    assert found.can("diff") == ("/made" in [each["Path"] for each in api.diff(running)])
+    terminal = api.exec_create(running, ["tty"], tty=True)
+    assert found.can("terminal") == (b"/dev/" in api.exec_start(terminal, tty=True))
+    assert found.can("stats") == has_figures(api, running)
+    assert found.can("volumes") == keeps_volumes(api)
+    assert found.can("limits") == takes_limits(api, base)
+    assert not found.can("class")
+    assert builds(builder) == found.can("build")
+
+
+def builds(engine: Engine) -> bool:
+    spec = BuildSpec("FROM scratch\nCOPY file /\n", "cm-test-can:1", added=(("file", b""),))
+    try:
+        return any(isinstance(event, Built) for event in build(engine, spec))
+    finally:
+        engine.api.remove_image(spec.tag, force=True)
+
+
+def has_figures(api: docker.APIClient, container: str) -> bool:
+    try:
+        seen = api.stats(container, stream=False)
+    except docker.errors.APIError:
+        return False
+    return bool(seen["memory_stats"].get("usage"))
+
+
+def keeps_volumes(api: docker.APIClient) -> bool:
+    made = api.create_volume("cm-test-capabilities", labels=LABEL)["Name"]
+    api.remove_volume(made)
+    return True
+
+
+def takes_limits(api: docker.APIClient, base: str) -> bool:
+    limits = api.create_host_config(mem_limit=256 * 1024 * 1024, pids_limit=64)
+    made = api.create_container(base, ["true"], host_config=limits, labels=LABEL)["Id"]
+    try:
+        api.start(made)
+        return api.wait(made)["StatusCode"] == 0
+    except docker.errors.APIError:
+        return False
+    finally:
+        api.remove_container(made, force=True)
+
+
+def test_a_manager_of_a_swarm_may_have_a_class(newer: Engine) -> None:
+    newer.api.init_swarm("127.0.0.1:0", "127.0.0.1:0")
+    try:
+        with closing(connect({"DOCKER_HOST": newer.endpoint.url})) as again:
+            assert again.capabilities()["class"].words == "1 node"
+    finally:
+        newer.api.leave_swarm(force=True)
+        newer.api.remove_network("docker_gwbridge")  # a bridge of this machine, which stays else
+
+
+def test_what_is_missing_is_refused_by_name(engine: Engine) -> None:
+    with pytest.raises(NotSupported, match="class: it needs an engine that manages") as caught:
+        expect_manager(engine)
+    refused = caught.value
+    assert (refused.engine, refused.feature) == (engine.endpoint.url, "class")
+    assert "docker swarm init" in refused.hint
+    assert isinstance(refused, EngineError)
+
+
+def test_an_unknown_feature_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        Capabilities(()).can("fly")
+
+
+@pytest.mark.parametrize(
+    ("ending", "features"), [("/build", {"build"}), ("/info", {"limits", "class"})]
+)
+def test_what_is_said_of_an_engine_counts_only_where_it_may_be_done(
+    engine: Engine, ending: str, features: set[str]
+) -> None:
+    """A builder is named in a header that a proxy lets through; and without /info there is still
+    a table."""
+    with (
+        keeping_back(engine, ending) as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+    ):
+        found = behind.capabilities()
+    missing = {each.feature for each in found if "lets this through to nobody" in each.words}
+    assert missing == features
+
+
+@pytest.mark.parametrize("feature", HARMLESS)
+def test_what_a_proxy_keeps_back_is_missing(engine: Engine, feature: str) -> None:
+    """A proxy of the socket that lets all through but one verb, as those in docs/policy.md do."""
+    with (
+        keeping_back(engine, f"/{HARMLESS[feature]}") as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+    ):
+        found = behind.capabilities()
+    assert not found.can(feature)
+    assert found.can("layers")
+    assert "lets this through to nobody" in found[feature].words
+
+
+def test_to_ask_makes_nothing(engine: Engine, nothing_left: object) -> None:
+    before = engine.api.containers(all=True, quiet=True)
+    images = engine.api.images(all=True, quiet=True)
+    with closing(connect({"DOCKER_HOST": engine.endpoint.url})) as again:
+        again.capabilities()
+    assert engine.api.containers(all=True, quiet=True) == before
+    assert engine.api.images(all=True, quiet=True) == images
+
+
+@contextmanager
+def keeping_back(engine: Engine, ending: str) -> Iterator[str]:
+    """An HTTP server before the engine that answers 403 to paths that end so; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path = self.path.partition("?")[0]
+            if path.endswith(ending):
+                self.send_response(403)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            got = engine.api.request(
+                self.command,
+                f"{engine.api.base_url}{self.path}",
+                data=body,
+                headers={"Content-Type": "application/json"},
+                hooks={"response": []},
+            )
+            self.send_response(got.status_code)
+            for name, value in got.headers.items():
+                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(got.content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(got.content)
+
+        do_GET = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is printed."""
+
+    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
