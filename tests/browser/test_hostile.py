@@ -29,6 +29,7 @@ KERNEL = {"kernelspec": {"name": "container-magics", "display_name": "Python (co
 NEEDED_PAYLOADS = 60
 LAST = "the last line of all"
 FILE = "/payloads"
+REMOVAL_S = 30
 
 
 @pytest.fixture
@@ -49,13 +50,28 @@ def hostile(engine: Engine, base: str) -> Iterator[str]:
     engine.api.start(made["Id"])
     engine.api.commit(name, repository=name, message=texts[1], author=texts[2])
     yield name
-    # one of the image may wait for a next cell: the image would lose its name alone
-    for each in engine.api.containers(all=True):
-        if f"/{name}" in each["Names"] or each["Image"] == name:
-            with suppress(docker.errors.NotFound):
-                engine.api.remove_container(each["Id"], force=True)
+    remove(engine.api, name)
+
+
+def remove(api: docker.APIClient, name: str) -> None:
+    """Take the container and the image away. Of the image another may wait for a next cell, or be
+    just made: by force the image would lose its name alone, and stay."""
     with suppress(docker.errors.NotFound):
-        engine.api.remove_image(name, force=True)
+        api.remove_container(name, force=True)
+    limit_s = time.monotonic() + REMOVAL_S
+    while True:
+        for each in api.containers(all=True, filters={"ancestor": name}):
+            with suppress(docker.errors.APIError):  # it is gone, or being removed
+                api.remove_container(each["Id"], force=True)
+        try:
+            api.remove_image(name)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError:  # a container has it
+            assert time.monotonic() < limit_s
+            time.sleep(0.1)
+        else:
+            return
 
 
 def archive(texts: list[str]) -> bytes:
@@ -86,8 +102,9 @@ def test_the_payloads_run_where_they_are_taken_for_html(browser: Browser) -> Non
 
 
 def test_no_page_runs_any_of_it(
-    open_lab: OpenLab, course: Path, hostile: str, pictures: Path
+    hostile: str, open_lab: OpenLab, course: Path, pictures: Path
 ) -> None:
+    """``hostile`` comes first, and so goes last: no kernel is left then that makes containers."""
     notebook = open_lab(written(course, hostile))
     page, hook = notebook.page, Hook(notebook.page.context)
     notebook.run_all()

@@ -20,6 +20,8 @@ from container_magics.engine.imagefiles import save
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 240
 # Arguments: Python, this project, its packages, the image's archive, what the user types.
+# A Python that was moved finds its own library by LD_LIBRARY_PATH: without, it would take Debian's
+# of the same name and another version, once any package has brought that.
 A_USER = """
 mount --make-rprivate /
 mount -t tmpfs none /mnt
@@ -42,6 +44,7 @@ chmod 700 run
 cd home
 exec setpriv --reuid=4321 --regid=4321 --clear-groups env -i PATH=/usr/local/bin:/usr/bin:/bin \
     HOME=/mnt/home USER=reader XDG_RUNTIME_DIR=/mnt/run PYTHONDONTWRITEBYTECODE=1 \
+    LD_LIBRARY_PATH=/mnt/python/lib \
     PYTHONPATH=/mnt/project:/mnt/packages sh -euc "$5"
 """
 TYPED = """

@@ -137,7 +137,7 @@ def test_a_box_on_another_machine_is_refused_before_anything_is_made(engine: Eng
     api = docker.APIClient(engine.endpoint.url, version=engine.api.api_version)
     with closing(Engine(Endpoint("tcp://far.example:2376", "DOCKER_HOST"), api)) as far:
         for ask in (sshbox.find, sshbox.start, sshbox.existing, sshbox.remove):
-            with pytest.raises(EngineError, match=r"this one is on far\.example") as caught:
+            with pytest.raises(EngineError, match=r"this engine is on far\.example") as caught:
                 list(ask(far, owner(), "cm-test-far") or ())
             assert "DOCKER_HOST" in caught.value.hint
     assert {one["Id"] for one in engine.api.containers(all=True)} <= before
