@@ -25,6 +25,7 @@ OURS = "container-magics."
 KEPT = {BASE, f"{UPSTREAM_REPOSITORY}:{UPSTREAM_TAG}", boxspec.IMAGE, KERNEL_IMAGE}
 # The environment variable by which a run's processes are known: all that it starts inherit it.
 RUN = "CONTAINER_MAGICS_TEST_RUN"
+STRAYS_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,32 @@ def left_over(before: Inventory, after: Inventory) -> list[str]:
     ]
 
 
-def _processes() -> list[str]:
+def of_this_run() -> Iterator[psutil.Process]:
+    """The processes that a run of the tests has started and that live, the run's own among them."""
     mine = os.environ[RUN]
-    lines = []
-    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+    for process in psutil.process_iter():
         with suppress(psutil.Error):
-            alive = process.info["status"] != psutil.STATUS_ZOMBIE
+            alive = process.status() != psutil.STATUS_ZOMBIE
             if alive and process.environ().get(RUN) == mine:
-                lines.append(f"{process.info['pid']} {' '.join(process.info['cmdline'])[:160]}")
+                yield process
+
+
+def end_processes() -> None:
+    """End what a run has started and left: what was cut off had no time to stop its engines."""
+    strays = [each for each in of_this_run() if each.pid != os.getpid()]
+    for process in strays:
+        with suppress(psutil.Error):
+            process.terminate()
+    for process in psutil.wait_procs(strays, timeout=STRAYS_S)[1]:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _processes() -> list[str]:
+    lines = []
+    for process in of_this_run():
+        with suppress(psutil.Error):
+            lines.append(f"{process.pid} {' '.join(process.cmdline())[:160]}")
     return lines
 
 

@@ -33,7 +33,7 @@ from pathlib import Path
 
 import docker
 from kernelimage import COURSE_IMAGE, IMAGE, install_course_kernel
-from leftovers import RUN, Inventory, image_names, left_over, take_inventory
+from leftovers import RUN, Inventory, end_processes, image_names, left_over, take_inventory
 from workers import SEEN, STATES, images_seen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "engine"))
@@ -94,6 +94,15 @@ def main(arguments: Sequence[str]) -> int:
         private.stop(STATE)
         return 0
     install_missing()
+    try:
+        return on_an_engine(arguments)
+    finally:
+        _ignore_signals()
+        end_processes()
+
+
+def on_an_engine(arguments: Sequence[str]) -> int:
+    """What was asked for, on an engine that is there for it."""
     with own_or_found_engine() as engine:
         ensure_base(engine, say)
         if arguments[:1] == ["--bench"]:

@@ -39,7 +39,7 @@ def places(word: str, environ: Mapping[str, str], home: Path) -> list[Endpoint]:
             return candidates(environ, home)
         case "podman":
             return podman(environ, home)
-    raise unknown(word, known)
+    raise unknown(word, environ, home)
 
 
 def known_words(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
@@ -71,9 +71,10 @@ def podman(environ: Mapping[str, str], home: Path) -> list[Endpoint]:
     return [each for each in well_known(environ, home) if each.url.endswith("/podman.sock")]
 
 
-def unknown(word: str, known: tuple[str, ...]) -> UsageError:
+def unknown(word: str, environ: Mapping[str, str], home: Path) -> UsageError:
     """The error for a word that means no place."""
-    close = difflib.get_close_matches(word, [*known, DEFAULT, PODMAN, SWARM], n=1)
+    known = context_names(config_folder(environ, home))
+    close = difflib.get_close_matches(word, known_words(environ, home), n=1)
     meant = f" Did you mean {close[0]}?" if close else ""
     there = ", ".join(known) or "there are none here"
     return UsageError(

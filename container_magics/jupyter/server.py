@@ -21,9 +21,10 @@ from jupyter_server.utils import url_path_join
 from container_magics.errors import ContainerMagicsError, UsageError
 from container_magics.jupyter import serverengine
 from container_magics.jupyter.serverengine import HeldEngine, checked, status_of, told
-from container_magics.jupyter.serverfeed import RESOURCE, Feed, FeedSocket
+from container_magics.jupyter.serverfeed import Feed, FeedSocket
 from container_magics.jupyter.serverlayers import checked_id, layers
 from container_magics.jupyter.serverlog import LogSocket
+from container_magics.jupyter.serversocket import RESOURCE
 from container_magics.jupyter.serverterminal import Shells, TerminalSocket, running
 
 if TYPE_CHECKING:

@@ -14,14 +14,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import authorized, ws_authenticated
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.base.websocket import WebSocketMixin
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from container_magics.errors import ContainerMagicsError
 from container_magics.jupyter import serverengine
 from container_magics.jupyter.serverengine import Entry, HeldEngine
+from container_magics.jupyter.serversocket import TellingSocket
 
 if TYPE_CHECKING:
     from container_magics.engine.client import Engine
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 FIRST_RETRY_S = 0.5
 LAST_RETRY_S = 8.0
-RESOURCE = "containers"
-"""What a server's authorizer is asked about."""
 Listener = Callable[[str], None]
 
 
@@ -146,28 +142,17 @@ class Feed:
             return over
 
 
-class FeedSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """One page's websocket; what a page sends on it is ignored."""
-
-    auth_resource = RESOURCE
+class FeedSocket(TellingSocket):
+    """One page's websocket."""
 
     def initialize(self, feed: Feed) -> None:
         """Take the feed that all pages share."""
         self._feed = feed
 
-    @ws_authenticated
-    @authorized
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Upgrade the connection, once it is known whose it is."""
-        await super().get(*args, **kwargs)
-
     def open(self, *args: Any, **kwargs: Any) -> None:
         """Begin to tell."""
         super().open(*args, **kwargs)
         self._feed.join(self._tell)
-
-    def on_message(self, message: str | bytes) -> None:
-        """Nothing is asked here."""
 
     def on_close(self) -> None:
         """The page is gone."""

@@ -13,15 +13,12 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import authorized, ws_authenticated
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.base.websocket import WebSocketMixin
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from container_magics.core.terminal import TerminalText, plain
 from container_magics.errors import ContainerMagicsError, UsageError
 from container_magics.jupyter.serverengine import HeldEngine, checked
-from container_magics.jupyter.serverfeed import RESOURCE
+from container_magics.jupyter.serversocket import TellingSocket
 
 if TYPE_CHECKING:
     from container_magics.engine.client import Engine
@@ -68,22 +65,14 @@ class Held:
         return taken
 
 
-class LogSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """One page's look at one log; what a page sends on it is ignored."""
-
-    auth_resource = RESOURCE
+class LogSocket(TellingSocket):
+    """One page's look at one log."""
 
     def initialize(self, held: HeldEngine) -> None:
         """Take the engine that all handlers share."""
         self._engine = held
         self._stream: LogStream | None = None
         self._gone = False
-
-    @ws_authenticated
-    @authorized
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Upgrade the connection, once it is known whose it is."""
-        await super().get(*args, **kwargs)
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         """Send the last lines, as many as ``tail`` says (200), and then what is written."""
@@ -128,11 +117,9 @@ class LogSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         await self._send({"over": True})
 
     async def _send(self, message: dict[str, Any]) -> None:
+        """Send it, and wait until it has gone: a slow page slows its log, and holds nothing up."""
         with suppress(WebSocketClosedError):
             await self.write_message(json.dumps(message))
-
-    def on_message(self, message: str | bytes) -> None:
-        """Nothing is asked here."""
 
     def on_close(self) -> None:
         """The page is gone: the stream's reader comes to its end."""

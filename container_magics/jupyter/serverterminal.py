@@ -24,7 +24,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from container_magics.errors import ContainerMagicsError
 from container_magics.jupyter.serverengine import Entry, HeldEngine, checked
-from container_magics.jupyter.serverfeed import RESOURCE
+from container_magics.jupyter.serversocket import RESOURCE
 
 if TYPE_CHECKING:
     from container_magics.engine.client import Engine
