@@ -6,7 +6,7 @@ import difflib
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.contextpaths import sources, stages_used, taken
@@ -50,7 +50,8 @@ class Scene:
 
     ``free_bytes`` is what the engine's disk has left, None for unknown; platforms are written as
     "linux/amd64", "" for unknown, and ``base`` is that of the image in FROM. ``sent_bytes`` of
-    the context were on their way when it failed: the engine has dropped them since.
+    the context were on their way, or being copied, when it failed: the engine may have dropped
+    them since.
     """
 
     paths: tuple[str, ...] | None = None
@@ -63,7 +64,7 @@ class Scene:
 
 def hint(instruction: Instruction, status: int | None, spec: BuildSpec, scene: Scene) -> str:
     """What usually helps, "" where nothing can be said. ``status`` None: no program failed."""
-    if full := disk_full(scene):
+    if full := disk_full(without_context(instruction, status, scene)):
         return full
     if instruction.keyword == "FROM":
         return base_missing(instruction, spec, scene)
@@ -72,6 +73,14 @@ def hint(instruction: Instruction, status: int | None, spec: BuildSpec, scene: S
     if instruction.keyword in ("COPY", "ADD"):
         return file_missing(instruction, spec, scene)
     return ""
+
+
+def without_context(instruction: Instruction, status: int | None, scene: Scene) -> Scene:
+    """The same, with nothing sent where the context had no part in it: what a program ended with
+    has its own cause, and so has a source that is missing."""
+    if status is None and not absent(instruction, scene):
+        return scene
+    return replace(scene, sent_bytes=0)
 
 
 def disk_full(scene: Scene) -> str:
@@ -130,14 +139,21 @@ def file_missing(instruction: Instruction, spec: BuildSpec, scene: Scene) -> str
             "The build context is empty: give files by --add PATH=VAR, --file FILE "
             "or --context DIR."
         )
-    paths = scene.paths or ()
-    missing = [one for one in sources(instruction) if "$" not in one and not taken([one], paths)]
-    if scene.paths is None or not missing:
+    missing = absent(instruction, scene)
+    if not missing:
         return "Paths begin at the top of the build context; .dockerignore may hide a file."
     first = missing[0]
     if first in scene.ignored:
         return f".dockerignore leaves {first} out of the build context."
-    return f"The build context has no {first}. {instead(first, paths)}"
+    return f"The build context has no {first}. {instead(first, scene.paths or ())}"
+
+
+def absent(instruction: Instruction, scene: Scene) -> list[str]:
+    """The sources of a COPY or ADD that the context surely has not."""
+    paths = scene.paths
+    if paths is None or instruction.keyword == "RUN":
+        return []
+    return [one for one in sources(instruction) if "$" not in one and not taken([one], paths)]
 
 
 def instead(missing: str, paths: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from container_magics.core.buildcauses import Scene, hint, near, programs_in
@@ -12,6 +14,8 @@ from container_magics.core.dockerfile import parse
 from container_magics.core.events import BuildRefused, BuildStep
 
 CONTEXT = Scene(paths=("app.py", "conf", "conf/app.ini", "src", "src/main.py"))
+
+LARGE = replace(CONTEXT, free_bytes=10**9, sent_bytes=2 * 10**9)
 
 
 def said(text: str, status: int | None = None, scene: Scene = CONTEXT, **asked: object) -> str:
@@ -89,10 +93,15 @@ def test_a_full_disk_comes_before_all_else():
             "Remove images and build cache that nobody needs."
         )
     assert said("RUN x", 1, Scene(free_bytes=10**9)) == ""
-    assert said("RUN x", 1, Scene(free_bytes=10**9, sent_bytes=2 * 10**9)) == (
+    assert said("COPY app.py /", scene=LARGE) == (
         "The engine's disk is full: it has 1 GB left, and 2 GB of the build context were "
         "sent. Remove images and build cache that nobody needs."
     )
+
+
+def test_a_large_context_is_not_blamed_for_what_has_a_cause_of_its_own():
+    assert "no such command" in said("RUN nosuch", 127, LARGE)
+    assert "Did you mean app.py?" in said("COPY ap.py /", scene=LARGE)
 
 
 def test_a_full_disk_is_told_where_no_instruction_failed():
