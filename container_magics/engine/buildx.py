@@ -142,8 +142,10 @@ def arguments(spec: BuildSpec, dockerfile: str, metadata: Path) -> list[str]:
 
 
 def secret(one: SecretRef) -> str:
-    """The reference as buildx has it: it reads the value itself."""
-    return f"id={one.name},{'src' if one.source == 'file' else 'env'}={one.where}"
+    """The reference as buildx has it: it reads the value itself, and knows no ``~``."""
+    if one.source == "file":
+        return f"id={one.name},src={Path(one.where).expanduser()}"
+    return f"id={one.name},env={one.where}"
 
 
 @contextmanager
