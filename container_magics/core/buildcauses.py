@@ -46,7 +46,9 @@ SHOWN = 6
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What was found after a failure. ``paths`` are those of the context, None where it was not
-    looked at; ``ignored`` the instruction's sources that the folder has and the context has not.
+    looked at; ``ignored`` the instruction's sources that the folder has and the context has not;
+    ``astray`` of those that are links, or behind one, (the link, where it leads) where the context
+    has nothing there.
 
     ``free_bytes`` is what the engine's disk has left, None for unknown; platforms are written as
     "linux/amd64", "" for unknown, and ``base`` is that of the image in FROM. ``sent_bytes`` of
@@ -56,6 +58,7 @@ class Scene:
 
     paths: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
+    astray: tuple[tuple[str, str], ...] = ()
     free_bytes: int | None = None
     engine_platform: str = ""
     base_platform: str = ""
@@ -78,7 +81,7 @@ def hint(instruction: Instruction, status: int | None, spec: BuildSpec, scene: S
 def without_context(instruction: Instruction, status: int | None, scene: Scene) -> Scene:
     """The same, with nothing sent where the context had no part in it: what a program ended with
     has its own cause, and so has a source that is missing."""
-    if status is None and not absent(instruction, scene):
+    if status is None and not (scene.astray or absent(instruction, scene)):
         return scene
     return replace(scene, sent_bytes=0)
 
@@ -138,6 +141,11 @@ def file_missing(instruction: Instruction, spec: BuildSpec, scene: Scene) -> str
         return (
             "The build context is empty: give files by --add PATH=VAR, --file FILE "
             "or --context DIR."
+        )
+    for link, target in scene.astray[:1]:
+        return (
+            f"{link} is a link to {target}. Links are followed within the build context alone, and "
+            "there it leads to nothing. Give the file itself, by --file or --context."
         )
     missing = absent(instruction, scene)
     if not missing:

@@ -12,7 +12,8 @@ from pathlib import Path
 from container_magics.core.buildrecord import KeptFile
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.contextpaths import taken
-from container_magics.engine.context import chosen, file_of, folder_of
+from container_magics.engine import contextlinks
+from container_magics.engine.context import Context, chosen, file_of, folder_of
 from container_magics.errors import UsageError
 
 MOST_FILES = 5000
@@ -118,3 +119,13 @@ def in_folder(spec: BuildSpec, names: Collection[str]) -> tuple[str, ...]:
     if folder is None:
         return ()
     return tuple(one for one in names if os.path.lexists(folder / one.lstrip("/")))
+
+
+def astray(spec: BuildSpec, names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Of the sources that mean nothing because of a link: (the link, where it leads)."""
+    try:
+        tree = Context(spec).tree
+        found = [contextlinks.astray(tree, name) for name in names]
+    except UsageError:
+        return ()
+    return tuple(one for one in found if one)

@@ -53,3 +53,42 @@ def matching(tree: Tree, folder: str, name: str) -> list[str]:
         return []  # the engine says what is wrong with it
     pattern = Pattern(name)
     return [one for one in tree.names_in(folder) if pattern.matches(one)]
+
+
+Link = tuple[str, str]
+"""A link's path in the context, and where it leads, as written."""
+
+
+def astray(tree: Tree, path: str) -> Link | None:
+    """The link that makes a path mean nothing in the context; None where the path means something,
+    or no link is on its way."""
+    links, there = followed_to(tree, path)
+    if there or not links:
+        return None
+    alone = (one for one in links if not followed_to(tree, end_of(one))[1])
+    return next(alone, links[-1])
+
+
+def followed_to(tree: Tree, path: str) -> tuple[list[Link], bool]:
+    """(the links on the way, in order; whether there is something at its end)."""
+    links = list[Link]()
+    current, rest = "", shortest("/" + path).lstrip("/")
+    while rest:
+        name, _, rest = rest.partition("/")
+        current = posixpath.join(current, name)
+        entry = tree.at(current)
+        if entry is None:
+            return links, False
+        if stat.S_ISLNK(entry.mode):
+            link = current, entry.link
+            if link in links:  # round and round
+                return links, False
+            links.append(link)
+            current, rest = "", shortest(posixpath.join(end_of(link), rest)).lstrip("/")
+    return links, True
+
+
+def end_of(link: Link) -> str:
+    """Where a link leads, from the context's top on."""
+    path, target = link
+    return posixpath.join("/", posixpath.dirname(path), target)

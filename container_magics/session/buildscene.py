@@ -22,25 +22,24 @@ def scene_of(engine: Engine, spec: BuildSpec, state: BuildState) -> Scene:
     )
     if failed is None or state.dockerfile is None:
         return disk
-    paths, ignored = context_of(spec, failed)
     return replace(
-        disk,
-        paths=paths,
-        ignored=ignored,
+        with_context(disk, spec, failed),
         engine_platform=machine.engine_platform(engine),
         base_platform=machine.image_platform(engine, base_of(state.dockerfile, failed)),
     )
 
 
-def context_of(
-    spec: BuildSpec, failed: Instruction
-) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """(the context's paths, the sources that are only in the folder); (None, ()) for an
-    instruction that takes nothing of it."""
+def with_context(scene: Scene, spec: BuildSpec, failed: Instruction) -> Scene:
+    """The same, with what the context has; as it is for an instruction that takes nothing of it."""
     names = sources(failed)
     if failed.keyword == "RUN" or not names:
-        return None, ()
-    return contextfiles.listed(spec), contextfiles.in_folder(spec, names)
+        return scene
+    return replace(
+        scene,
+        paths=contextfiles.listed(spec),
+        ignored=contextfiles.in_folder(spec, names),
+        astray=contextfiles.astray(spec, names),
+    )
 
 
 def base_of(dockerfile: Dockerfile, failed: Instruction) -> str:

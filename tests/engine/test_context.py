@@ -23,6 +23,7 @@ from container_magics.core.buildspec import BuildSpec
 from container_magics.core.events import ContextSent
 from container_magics.engine.client import Engine
 from container_magics.engine.context import Context
+from container_magics.engine.contextfiles import astray
 from container_magics.errors import BuildFailed, EngineLost, UsageError
 from container_magics.session.build import begin, build
 from container_magics.view.model import Meter, Note
@@ -82,10 +83,28 @@ def notes(result: Result) -> list[str]:
 @both
 def test_a_link_out_of_the_context_leads_nowhere(bench: Bench, version: int, tmp_path: Path):
     (tmp_path / "out").symlink_to("/etc/passwd")
-    error = bench.run_lines("COPY out /x", context_dir=str(tmp_path), version=version).error
-    assert error is not None
-    assert error.line == 3
-    assert not bench.exists()
+    (tmp_path / "up").symlink_to("..")
+    for source, link, target in (("out", "out", "/etc/passwd"), ("up/no/such", "up", "..")):
+        lines = (f"COPY {source} /x",)
+        error = bench.run_lines(*lines, context_dir=str(tmp_path), version=version).error
+        assert error is not None
+        assert error.line == 3
+        assert f"{link} is a link to {target}. Links are followed within" in error.hint
+        assert not bench.exists()
+
+
+def test_of_links_in_the_way_the_one_that_leads_nowhere_is_found(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    for name, target in (
+        ("there/up", "../.."), ("one", "there"), ("two", "/one/three"), ("loop", "loop"),
+    ):  # fmt: skip
+        (tmp_path / name).symlink_to(target)
+    spec = BuildSpec("FROM scratch\n", "t", context_dir=str(tmp_path), added=(("a", b""),))
+    seen = {name: astray(spec, [name]) for name in ("a", "one", "b", "two", "loop/x", "one/up/c")}
+    assert seen == {
+        "a": (), "one": (), "b": (), "two": (("two", "/one/three"),), "loop/x": (("loop", "loop"),),
+        "one/up/c": (("there/up", "../.."),),
+    }  # fmt: skip
 
 
 def test_links_in_the_context_are_followed_as_docker_does(bench: Bench, tmp_path: Path):

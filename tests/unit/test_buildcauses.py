@@ -48,6 +48,14 @@ def test_a_file_that_is_ignored_is_told_from_one_that_is_missing():
     assert "It has no file at all." in said("COPY x /", scene=Scene(paths=()))
 
 
+def test_a_link_that_leads_out_is_named_with_where_it_leads():
+    scene = replace(LARGE, paths=("out",), astray=(("out", "/etc/passwd"),))
+    assert said("COPY out /", scene=scene) == (
+        "out is a link to /etc/passwd. Links are followed within the build context alone, and "
+        "there it leads to nothing. Give the file itself, by --file or --context."
+    )
+
+
 def test_an_empty_context_says_how_to_fill_it():
     assert "--add" in said("COPY x /", context_dir=None)
 
