@@ -78,8 +78,25 @@ def response_events(response: Part) -> Iterator[BuildEvent]:
         is_error = one.get("stream") == STDERR
         yield BuildOutput(str(one["vertex"]), "stderr" if is_error else "stdout", data)
     for one in response.get("warnings") or ():
-        words = base64.b64decode(one.get("short") or "").decode("utf-8", "replace")
-        yield BuildWarning(str(one["vertex"]), words, str(one.get("url", "")))
+        yield BuildWarning(
+            digest=str(one["vertex"]),
+            text=decoded(one.get("short")),
+            url=str(one.get("url", "")),
+            line=first_line(one),
+            detail=tuple(decoded(line) for line in one.get("detail") or ()),
+        )
+
+
+def decoded(data: str | None) -> str:
+    """What Go writes of bytes, base64, as the text that they are."""
+    return base64.b64decode(data or "").decode("utf-8", "replace")
+
+
+def first_line(warning: Part) -> int | None:
+    """The line of the first range (solver/pb, Range and Position); None where none is named."""
+    found = warning.get("range") or ()
+    start: Part = found[0].get("start") or {} if found else {}
+    return int(start.get("line", 0)) or None
 
 
 def seconds(stamp: str | None) -> float | None:

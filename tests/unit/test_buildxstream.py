@@ -27,6 +27,16 @@ RESPONSES: list[dict[str, object]] = [
     {"statuses": [{"id": "up", "vertex": "a", "current": 1}]},
     {"logs": [{"vertex": "a", "stream": 2, "data": coded("{ä\n"), "timestamp": STAMP}]},
     {"warnings": [{"vertex": "a", "level": 1, "short": coded("old"), "url": "u"}]},
+    {
+        "warnings": [
+            {
+                "vertex": "a",
+                "short": coded("odd"),
+                "detail": [coded("ä"), coded("b")],
+                "range": [{"start": {"line": 4}, "end": {"line": 5}}],
+            }
+        ]
+    },
     {"vertexes": [{"digest": "b", "name": "n", "inputs": ["a"], "cached": True, "error": "no"}]},
 ]
 EVENTS: list[BuildEvent] = [
@@ -34,6 +44,7 @@ EVENTS: list[BuildEvent] = [
     BuildProgress("a", "up", 1),
     BuildOutput("a", "stderr", "{ä\n".encode()),
     BuildWarning("a", "old", "u"),
+    BuildWarning("a", "odd", line=4, detail=("ä", "b")),
     BuildStep("b", "n", ("a",), cached=True, error="no"),
 ]
 
