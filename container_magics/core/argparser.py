@@ -30,7 +30,8 @@ class FlagParser(argparse.ArgumentParser):
     may follow a verb ("stop": "RUNNING ..."), a flag ("--in": "RUNNING") or the magic itself
     (""), or stand for a metavar ("NAME": "IMAGE"). Words are in order, ``|`` is between
     alternatives, a last ``...`` repeats; what is in lower case is typed as it is. And
-    ``goes_with`` has the flags of each verb that go with no other.
+    ``goes_with`` has the flags of each verb that go with no other, and ``lacking`` those of
+    docker's own command that are not here, each with why, or what does it instead.
     """
 
     def __init__(self, prog: str, *, description: str = "", epilog: str = "") -> None:
@@ -45,6 +46,7 @@ class FlagParser(argparse.ArgumentParser):
         )
         self.after: dict[str, str] = {}
         self.goes_with: Mapping[str, Sequence[str]] = {}
+        self.lacking: Mapping[str, str] = {}
 
     @property
     def options(self) -> dict[str, argparse.Action]:
@@ -88,6 +90,8 @@ class FlagParser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: there is no flag {flag}.", hint=self._nearest(flag))
 
     def _nearest(self, flag: str) -> str:
+        if flag in self.lacking:
+            return self.lacking[flag]
         near = difflib.get_close_matches(flag, self._option_string_actions, n=1)
         return f"Did you mean {near[0]}?" if near else self._see_help()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from container_magics.core.argparser import FlagParser
+from container_magics.core.buildflagslacking import LACKING
 from container_magics.core.buildspec import BuildSpec, SecretRef
 from container_magics.core.flagtypes import label, pairing, platform
 from container_magics.core.names import ImageRef
@@ -117,6 +118,7 @@ def build_parser() -> FlagParser:
     add_docker_flags(parser)
     add_notebook_flags(parser)
     parser.after["--network"] = "default|none|host"
+    parser.lacking = LACKING
     return parser
 
 

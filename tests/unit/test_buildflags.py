@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from container_magics.core.buildflags import build_parser, parse_build
+from container_magics.core.buildflagslacking import LACKING
 from container_magics.core.buildspec import SecretRef
 from container_magics.errors import UsageError
 
@@ -147,3 +148,11 @@ def test_a_file_without_a_place_is_refused(typed: str):
 def test_two_things_cannot_have_one_place(line: str):
     with pytest.raises(UsageError, match=r"^a "):
         parse_build(f"demo {line}")
+
+
+@pytest.mark.parametrize("flag", LACKING)
+def test_a_flag_of_docker_s_that_is_not_here_is_refused_with_the_reason(flag: str):
+    for line in (f"demo {flag}=x", f"{flag} x demo"):
+        with pytest.raises(UsageError, match=f"there is no flag {flag}") as caught:
+            parse_build(line)
+        assert caught.value.hint == LACKING[flag]
