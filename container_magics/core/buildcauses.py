@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.contextpaths import sources, stages_used, taken
@@ -21,7 +22,8 @@ USUAL_CAUSE = {
     "Of a script it may be the program in its #! line.",
     137: "Exit code 137: the program was killed, most often because memory ran out.",
 }
-# Program, exit code -> cause: curl(1) and wget(1), "Exit codes"; apt-get(8), "Diagnostics".
+# Program, exit code -> cause: curl(1) and wget(1), "Exit codes"; apt-get(8), "Diagnostics"; git
+# dies with 128 (usage.c, die_builtin). The others have 1 for everything, apk how many errors.
 LOOK = " Does the engine's machine reach it?"
 NO_ADDRESS = "{} ends with {} when it finds no address for a host's name." + LOOK
 NO_ANSWER = "{} ends with {} when a host does not answer." + LOOK
@@ -34,8 +36,16 @@ NETWORK = {
     "package because `apt-get update` does not stand in the same RUN.",
     ("apt", 100): "{} ends with {} at any error: often it reaches no server, or knows no such "
     "package because `apt update` does not stand in the same RUN.",
+    ("git", 128): "If git ended with 128: it does at any fatal error, often because it reaches no "
+    "server, or may not read what it asks for.",
 }
-ONLINE = ("apt", "apt-get", "apk", "curl", "dnf", "git", "go", "npm", "pip", "wget", "yum")
+ANY_ERROR = (
+    "If {} ended with {}: it does at any error, often because it reaches no server, or knows no "
+    "such package."
+)
+NETWORK |= dict.fromkeys(product(("dnf", "go", "npm", "pip", "pip3", "yum"), (1,)), ANY_ERROR)
+NETWORK |= dict.fromkeys(product(("apk",), range(1, 10)), ANY_ERROR)
+ONLINE = {program for program, _ in NETWORK}
 # What a program ends with that cannot be started for want of its processor: runc, shells, qemu.
 FOREIGN = (1, 126, 255)
 FULL_BYTES = 50_000_000
@@ -116,7 +126,7 @@ def program_failed(instruction: Instruction, status: int, spec: BuildSpec, scene
 
 def programs_in(text: str) -> list[str]:
     """The programs of ``ONLINE`` that the text names, where a command may begin."""
-    words = re.findall(r"(?:^|[\s;&|(\"'/])([a-z][a-z-]*)(?=[\s;&|)\"']|$)", text)
+    words = re.findall(r"(?:^|[\s;&|(\"'/])([a-z][a-z0-9-]*)(?=[\s;&|)\"']|$)", text)
     return [one for one in words if one in ONLINE]
 
 

@@ -50,6 +50,14 @@ def test_no_network_is_told_by_the_exit_code(bench: Bench):
     assert "--network none" in failed(bench, install, network="none").hint
 
 
+def test_a_server_that_does_not_answer_is_told_by_the_exit_code(bench: Bench):
+    update = "apt-get -o Acquire::Retries=0 -o APT::Update::Error-Mode=any update"
+    nowhere = "echo deb http://127.0.0.1:9/nowhere ./ > /etc/apt/sources.list.d/nowhere.list"
+    error = failed(bench, f"RUN {nowhere}; {update}")
+    assert "127.0.0.1:9" in "\n".join(error.facts)
+    assert "apt-get ends with 100 at any error: often it reaches no server" in error.hint
+
+
 def test_a_failing_instruction_of_many_lines_is_quoted_as_written(bench: Bench):
     error = failed(bench, "RUN echo NONCE; \\", "  # why", "  exit 7")
     assert error.facts == (
