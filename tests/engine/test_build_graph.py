@@ -31,7 +31,11 @@ def test_every_layer_is_tied_to_the_instruction_that_made_it(bench: Bench, versi
     built = result.state.built
     assert built is not None
     assert sum(one.count for one in built.layers) == len(bench.image()["RootFS"]["Layers"])
+    tied = [one.instruction.lines[0] for one in built.layers if one.instruction]
+    assert tied[:1] == [1]
+    assert {5, 7, 8} <= set(tied)
     if bench.engine.facts().containerd_store:  # which counts layers in blocks of the disk
+        assert tied == [1, 5, 6, 7, 8]
         return
     # Podman counts the image's documents, too
     documents = built.size_bytes - sum(one.size_bytes for one in built.layers)
