@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pwd
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -193,15 +194,26 @@ def told_to_a_user_without_engine(folder: Path, uid: int) -> list[str]:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_a_socket_that_this_user_may_not_use_is_denied_with_the_group(open_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("group", "mode", "todo"),
+    [
+        ("root", 0o600, "Only root may use it"),
+        ("root", 0o660, "Only root may use it"),
+        ("games", 0o660, "Join its group, then log in anew: `sudo usermod -aG games nobody`"),
+    ],
+)
+def test_a_socket_that_this_user_may_not_use_is_denied_with_the_group(
+    open_path: Path, group: str, mode: int, todo: str
+) -> None:
     path = open_path / "d.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        path.chmod(0o600)
+        shutil.chown(path, group=group)
+        path.chmod(mode)
         said = told_to_nobody(f"unix://{path}")
     assert said[0].startswith("EngineDenied: DOCKER_HOST is there, but you may not use it.")
-    assert "Only root may use it" in said[1]
+    assert todo in said[1]
 
 
 def told_to_nobody(url: str) -> list[str]:
