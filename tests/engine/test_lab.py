@@ -11,9 +11,11 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from faultproxy import Fault, FaultProxy
 from leftovers import Inventory
 
 from container_magics.engine.client import Engine
@@ -33,6 +35,23 @@ def test_check_does_the_main_job_and_ends_with_0(
     for part in ("build", "run", "layers", "ssh login"):
         assert re.search(rf"^  {part} +ok, [0-9.]+ m?s", done.stdout, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []  # nothing is copied, nothing is served
+
+
+def test_check_ends_with_1_where_a_part_fails_and_tries_the_others(
+    engine: Engine, base: str, nothing_left: Inventory, tmp_path: Path
+) -> None:
+    refused = Fault("refuse", path="/build")
+    with closing(FaultProxy(engine.endpoint.url, refused)) as proxy:
+        done = subprocess.run(
+            [*LAB, "--check"], capture_output=True, text=True, cwd=tmp_path,
+            env={**os.environ, "DOCKER_HOST": proxy.url},
+        )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"^  build +failed after [0-9.]+ m?s$", done.stdout, re.MULTILINE)
+    assert "the engine fails on purpose" in done.stdout
+    assert re.search(r"^  ssh login +ok, [0-9.]+ m?s$", done.stdout, re.MULTILINE)
+    assert re.search(r"^Not all works: .* doctor$", done.stdout, re.MULTILINE)
+    assert "Everything works" not in done.stdout
 
 
 def test_the_smokes_image_is_gone_afterwards(engine: Engine, base: str) -> None:
