@@ -9,11 +9,13 @@ from contextlib import closing
 from dataclasses import replace
 
 from container_magics.core.buildplan import DebugPlan, FailedBuild, plan
+from container_magics.core.buildspec import BuildSpec
 from container_magics.core.events import BuildRefused, Built, Exited
 from container_magics.core.spec import ContainerSpec
 from container_magics.engine import build as builds
 from container_magics.engine.buildstream import BUILDKIT, CLASSIC, Version
 from container_magics.engine.client import Engine
+from container_magics.engine.machine import engine_platform
 from container_magics.engine.ownership import DEBUG, PURPOSE, USER, Owner
 from container_magics.errors import (
     BuildFailed,
@@ -79,12 +81,23 @@ def stay(engine: Engine, spec: ContainerSpec, owner: Owner, stopper: Stopper) ->
         )
 
 
+def by_the_engine(engine: Engine, spec: BuildSpec) -> BuildSpec:
+    """The same build without docker buildx, which gives no image that has no name: its steps are
+    in the engine's own cache. Of several platforms it is the engine's, where that is among them."""
+    platforms = spec.platforms
+    if len(platforms) > 1:
+        own = engine_platform(engine)
+        platforms = (own if own in platforms else platforms[0],)
+    kept = tuple(one for one in spec.cache_from if "=" not in one)
+    return replace(spec, platforms=platforms, cache_from=kept, cache_to=())
+
+
 def built(engine: Engine, failed: FailedBuild, found: DebugPlan, owner: Owner) -> str:
     """The ID of the image of all before the failure; it comes from the cache."""
     labels = (*failed.spec.labels, (PURPOSE, "debug"), (DEBUG, owner.session), (USER, owner.user))
     spec = replace(
-        failed.spec, dockerfile=found.dockerfile, tag="", target="", labels=labels,
-        no_cache=False, pull=False,
+        by_the_engine(engine, failed.spec), dockerfile=found.dockerfile, tag="", target="",
+        labels=labels, no_cache=False, pull=False,
     )  # fmt: skip
     classic = failed.state.builder == "classic"
     version: Version = CLASSIC if classic else BUILDKIT

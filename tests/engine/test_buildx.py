@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +23,20 @@ from otherengines import give_image, newer_docker, newer_engine
 from registry import push, registry
 from test_build import becomes, in_use
 
+from container_magics.core.buildflags import build_parser
+from container_magics.core.buildflagslacking import LACKING
+from container_magics.core.buildplan import FailedBuild
 from container_magics.core.buildspec import BuildSpec, SecretRef
-from container_magics.core.events import BuildOutput
+from container_magics.core.events import BuildOutput, BuildWarning, Built
 from container_magics.engine import buildx, plugins
+from container_magics.engine.build import build as send
 from container_magics.engine.client import Engine
+from container_magics.engine.machine import engine_platform
+from container_magics.engine.ownership import owner
 from container_magics.errors import NotSupported, UsageError
 from container_magics.session.build import build
+from container_magics.session.debugging import by_the_engine, go_in
+from container_magics.session.sweep import end_session
 
 BOTH = ("linux/amd64", "linux/arm64")
 
@@ -167,18 +179,62 @@ def test_a_cache_in_a_registry_serves_another_engine(
     assert two.steps() == {"COPY data /d": how}
 
 
-def test_what_fails_is_told_as_ever(able: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_is_told_as_ever(
+    able: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CM_TEST_SECRET", "s3cret-word")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "kept").write_text("another-word")
     result = able.run_lines(
-        "RUN true", "RUN --mount=type=secret,id=pw cat /run/secrets/pw; echo NONCE; exit 7",
+        "RUN true", "RUN --mount=type=secret,id=pw --mount=type=secret,id=kept "
+        "cat /run/secrets/pw /run/secrets/kept; echo NONCE; exit 7",
         platforms=("linux/amd64",), cache_to=("type=inline",),
-        secrets=(SecretRef("pw", "env", "CM_TEST_SECRET"),),
+        secrets=(SecretRef("pw", "env", "CM_TEST_SECRET"), SecretRef("kept", "file", "~/kept")),
     )  # fmt: skip
     assert result.error is not None
     assert result.error.line == 4
     assert "exit code 7" in str(result.error)
-    assert result.printed == f"***{able.nonce}\n"
+    assert result.printed == f"******{able.nonce}\n"
     assert not able.exists()
+
+
+def test_the_builders_warning_comes_with_its_line_and_its_details(able: Bench) -> None:
+    text = f"FROM scratch\nLABEL cm-test-build={able.nonce} \\\n\n  b=2\n"
+    events = list(send(able.engine, BuildSpec(text, able.tag, cache_to=("type=inline",))))
+    assert isinstance(events[-1], Built)
+    (warning,) = (one for one in events if isinstance(one, BuildWarning))
+    assert warning.line == 4
+    assert any("Empty continuation lines" in detail for detail in warning.detail)
+
+
+def test_what_buildx_failed_at_can_be_gone_into(able: Bench, tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    text = (
+        f"FROM {able.base}\nLABEL cm-test-build={able.nonce}\nRUN echo {able.nonce} > /before\n"
+        "RUN exit 7\n"
+    )
+    spec = BuildSpec(
+        text, able.tag, platforms=("linux/amd64",), cache_to=(f"type=local,dest={place}",),
+        cache_from=(f"type=local,src={place}",),
+    )  # fmt: skip
+    failed = able.run(spec)
+    assert failed.error is not None
+    shutil.rmtree(place, ignore_errors=True)
+    me = replace(owner(), session=f"{owner().session} {able.nonce}")
+    try:
+        found = go_in(able.engine, FailedBuild(spec, failed.state), me)
+        made = able.engine.api.exec_create(found.name, ["cat", "/before"])
+        assert able.engine.api.exec_start(made["Id"]).decode() == f"{able.nonce}\n"
+    finally:
+        end_session(able.engine, me)
+    assert not place.exists(), "and no cache is left anew"
+
+
+def test_of_several_platforms_the_engines_own_is_gone_into(able: Bench) -> None:
+    asked = from_scratch(able, platforms=(*BOTH[::-1], "linux/s390x"))
+    assert by_the_engine(able.engine, asked).platforms == (engine_platform(able.engine),)
+    elsewhere = by_the_engine(able.engine, replace(asked, platforms=("linux/a", "linux/b")))
+    assert (elsewhere.platforms, elsewhere.buildx_flag) == (("linux/a",), "")
 
 
 def test_closing_the_story_ends_buildx_and_the_build(able: Bench) -> None:
@@ -248,3 +304,18 @@ def test_a_single_platform_needs_no_buildx(bench: Bench) -> None:
     spec = from_scratch(bench, "COPY data /d", platforms=("linux/arm64",))
     assert bench.run(spec).error is None
     assert bench.image()["Architecture"] == "arm64"
+
+
+def test_each_flag_of_docker_build_is_taken_or_refused_with_a_reason(as_root: None) -> None:
+    """That of Docker 20.10, with its old builder, and that of buildx 0.13."""
+    builders = (
+        ["docker", "build", "--help"],
+        [newer_docker(STATE) / "docker-buildx", "build", "-h"],
+    )
+    flags = set[str]()
+    for words in builders:
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        flags.update(re.findall(r"^ +(?:-., )?(--[a-z-]+)", said, re.MULTILINE))
+    assert {"--cpu-quota", "--sbom", "--tag"} <= flags
+    assert flags - {"--help"} <= {*build_parser().options, *LACKING}
+    assert not {*build_parser().options} & {*LACKING}
