@@ -20,9 +20,9 @@ from container_magics.engine.privateswarm import PrivateSwarm, give_image, priva
 from container_magics.practice import boxspec, sshbox
 from container_magics.session.build import build
 from container_magics.session.sweep import end_session
-from tests.bench.turns import Row, say
+from tests.bench.turns import Costs, Row, say
 
-CROWDS = (10, 30, 100)
+CROWDS = (10, 20, 40, 70, 100)
 """A class grows to so many."""
 ROW = 30
 PORT = 2222
@@ -109,7 +109,8 @@ def growing(swarm: PrivateSwarm, folder: Path, outer: int) -> list[Row]:
         say(f"{before} to {number}: {each[-1]:.2f} s and {more:.0f} MB for each")
         found.append(
             Row(f"the class grows from {before} to {number}", f"{took_s:.1f} s", "", "",
-                f"{each[-1]:.2f} s and {more:.0f} MB a box")
+                f"{each[-1]:.2f} s and {more:.0f} MB a box",
+                costs=Costs(number, each[-1], more))
         )  # fmt: skip
         before, used = number, now
     flat = max(each) / min(each)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from container_magics.engine.client import Engine
 from tests.bench import dockercommand
+from tests.bench.plot import Line
+from tests.bench.plot import picture as drawn
 from tests.bench.turns import Row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +38,31 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
 
 
+def picture(rows: Sequence[Row], name: str) -> str:
+    """Draw what one more has cost, beside the page; Markdown that shows it, "" for no figures."""
+    costs = [row.costs for row in rows if row.costs]
+    if not costs:
+        return ""
+    lines = (
+        Line("seconds for each further one", tuple((one.count, one.seconds) for one in costs)),
+        Line("MB of memory for each further one", tuple((c.count, c.megabytes) for c in costs)),
+    )
+    path = PAGE.parent / "images" / f"{name}-cost.svg"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(drawn(lines, "how many there are then"), encoding="utf-8")
+    return f"\n\n![What each further one costs, in time and in memory](images/{path.name})"
+
+
 def circumstances(engine: Engine, repeats: int, loads: Sequence[float]) -> str:
-    """When, on what, with which versions; the load says whether the machine had other work."""
+    """When, on what, with which versions; the load says whether the machine had other work.
+    ``repeats`` is how often each was measured."""
     facts, now = engine.facts(), datetime.now(UTC)
     ours = f"container_magics {version('container-magics')} ({commit()})"
     packages = ", ".join(f"{name} {version(name)}" for name in ("ipython", "ipykernel", "docker"))
+    samples = f"{repeats} samples" if repeats > 1 else "one sample"
     measured = ", ".join(f"{load:.1f}" for load in loads)
     lines = (
-        f"{now:%d %B %Y, %H:%M} UTC; {repeats} samples of each",
+        f"{now:%d %B %Y, %H:%M} UTC; {samples} of each",
         f"{ours}; Python {platform.python_version()}; {packages}",
         f"{facts.name} {facts.version}, API {facts.api_version}, storage {facts.storage}",
         f"the docker command: {dockercommand.version()}",

@@ -43,6 +43,8 @@ ALONE = (
     "build", "box", "layers", "explorer", "sidebar", "vm", "kernel", "class", "classfaults", "ssh",
 )  # fmt: skip
 """Each has a table of its own, and may be run alone for it."""
+ONCE = ("class", "classfaults")
+"""What these measure takes minutes, and is measured once."""
 BENCHES = {
     "container": bench_container.rows,
     "inside": bench_inside.rows,
@@ -81,7 +83,7 @@ def main() -> int:
                 rows, found = measured(engine, some, repeats)
                 print(found)
                 if not words.quick and (alone or set(TOGETHER) <= set(names)):
-                    page.write(found, alone)
+                    page.write(found + page.picture(rows, alone), alone)
                 met = met and all(row.met is not False for row in rows)
     return 0 if met else 1
 
@@ -93,7 +95,8 @@ def measured(engine: Engine, names: Sequence[str], repeats: int) -> tuple[list[R
         say(f"{name} ", end="")
         rows += BENCHES[name](engine, repeats)
         loads.append(page.load())
-    return rows, f"{page.circumstances(engine, repeats, loads)}\n\n{page.table(rows)}"
+    samples = 1 if set(names) <= set(ONCE) else repeats
+    return rows, f"{page.circumstances(engine, samples, loads)}\n\n{page.table(rows)}"
 
 
 def arguments() -> argparse.Namespace:

@@ -11,9 +11,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Where there are ``count`` of a thing: what one more has cost."""
+
+    count: int
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table, as text. ``met`` is None where the issue sets no target."""
+    """A line of the table, as text. ``met`` is None where the issue sets no target; ``costs`` are
+    the figures of which a picture is drawn, None for none."""
 
     what: str
     ours: str
@@ -22,6 +32,7 @@ class Row:
     result: str
     target: str = ""
     met: bool | None = None
+    costs: Costs | None = None
 
 
 def in_turns(ways: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
