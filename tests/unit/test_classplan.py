@@ -30,6 +30,8 @@ def test_a_service_s_label_tells_what_it_was_made_from() -> None:
 def test_boxes_are_spread_over_the_nodes_with_fewest() -> None:
     assert classplan.spread({"a": 0, "b": 2, "c": 1}, 4) == ["a", "a", "c", "a"]
     assert classplan.spread({}, 3) == []
+    many = classplan.spread({"a": 0, "b": 0, "c": 0}, 300)
+    assert [many.count(node) for node in "abc"] == [100, 100, 100]
 
 
 def test_a_class_s_names_meet_no_other_class_s() -> None:
