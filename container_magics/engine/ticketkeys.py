@@ -6,6 +6,7 @@ A folder that came by mail or on a stick has lost its modes, and ssh refuses suc
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ from pathlib import Path
 import asyncssh
 
 from container_magics.core.sshconfig import Stop, Ticket
+from container_magics.engine import process
 from container_magics.engine.keys import Address, ssh_config, written
 from container_magics.engine.userfile import reading
 from container_magics.errors import UsageError
 
 LARGEST_BYTES = 64 * 1024
+USED = "used-"
 
 
 class TicketKeys:
@@ -41,18 +44,21 @@ class TicketKeys:
             for each in (stop.key, stop.known_hosts)
         }
         target = self._root / f"{name}-{_digest(ticket, files)}"
-        new = not target.exists()
+        new, ours = not target.exists(), _mark(target).exists()
         try:
             yield self._kept(ticket, files, target, name)
         except BaseException:
+            if not ours:
+                _mark(target).unlink(missing_ok=True)
             if new:
-                shutil.rmtree(target, ignore_errors=True)
+                _remove_unused(target)
             raise
 
     def _kept(self, ticket: Ticket, files: Mapping[str, bytes], target: Path, name: str) -> Address:
         target.mkdir(parents=True, exist_ok=True)
         for part in (self._root, target):
             part.chmod(0o700)
+        _mark(target).write_text(process.began(os.getpid()), encoding="utf-8")
         config = target / "config"
         via = None
         if ticket.via:
@@ -84,8 +90,28 @@ class TicketKeys:
 
     @staticmethod
     def forget(address: Address) -> None:
-        """Remove what was kept for a box: also for another notebook that joined the same one."""
-        shutil.rmtree(address.config.parent, ignore_errors=True)
+        """Remove what was kept for a box, unless another notebook has joined the same one."""
+        _mark(address.config.parent).unlink(missing_ok=True)
+        _remove_unused(address.config.parent)
+
+
+def _mark(target: Path) -> Path:
+    """The file that says of this process that it uses a folder; when it began is in it."""
+    return target / f"{marks_of_here()}{os.getpid()}"
+
+
+def marks_of_here() -> str:
+    """How the marks of all processes of this machine begin: the folder may be several machines'."""
+    return f"{USED}{hashlib.sha256(process.place().encode()).hexdigest()[:12]}-"
+
+
+def _remove_unused(target: Path) -> None:
+    """Remove a folder that no process uses which lives, as far as anybody can tell."""
+    for mark in target.glob(f"{USED}*"):
+        pid = mark.name.removeprefix(marks_of_here())
+        if not pid.isdigit() or not process.is_gone(int(pid), mark.read_text(encoding="utf-8")):
+            return
+    shutil.rmtree(target, ignore_errors=True)
 
 
 def fingerprint(address: Address) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sshhere import SshHere, ssh_here
 
+from container_magics.engine import process
 from container_magics.engine.keys import made
 from container_magics.engine.sshclient import login
+from container_magics.engine.ticketkeys import marks_of_here
 from container_magics.errors import SshFailed, UsageError
 from container_magics.practice.joined import Joined, join, kept
 
@@ -71,6 +75,30 @@ def test_two_notebooks_join_two_boxes_under_one_name(here: SshHere, tmp_path: Pa
         assert answers(second)
     kept().forget(second.box.address)
     assert folders(tmp_path) == [first.box.address.config.parent]
+
+
+def test_a_box_that_another_notebook_has_joined_too_stays_its(
+    here: SshHere, tmp_path: Path
+) -> None:
+    joined = join(ticket(here, tmp_path / "given"), "box")
+    folder = joined.box.address.config.parent
+    with subprocess.Popen(["sleep", "600"]) as other:
+        mark = folder / f"{marks_of_here()}{other.pid}"
+        mark.write_text(process.began(other.pid))
+        kept().forget(joined.box.address)
+        assert answers(joined)
+        other.kill()
+    # it has ended without a word, and nobody else uses the keys
+    kept().forget(join(tmp_path / "given", "box").box.address)
+    assert not folder.exists()
+
+
+def test_whose_number_another_process_has_now_uses_nothing(here: SshHere, tmp_path: Path) -> None:
+    joined = join(ticket(here, tmp_path / "given"), "box")
+    folder = joined.box.address.config.parent
+    (folder / f"{marks_of_here()}{os.getppid()}").write_text("another boot/1")
+    kept().forget(joined.box.address)
+    assert not folder.exists()
 
 
 def test_a_key_of_the_reader_s_own_is_not_used(here: SshHere, tmp_path: Path) -> None:
