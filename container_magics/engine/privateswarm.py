@@ -12,13 +12,13 @@ also when whoever started it was killed.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -28,19 +28,21 @@ from typing import Any
 
 from container_magics.engine.client import Engine, told
 from container_magics.engine.command import find
-from container_magics.engine.swarmnode import Namespace, Node, until
+from container_magics.engine.swarmnode import Namespace, Node, clear_groups, until
 from container_magics.errors import EngineError
 
 NETWORK = "198.18.0.{}"
 PORT = 2377
+PREFIX, LOCK = "cm-swarm-", "lock"
 
 
 class PrivateSwarm:
     """Nodes and their switch; ``nodes[0]`` is the manager."""
 
     def __init__(self, folder: Path, sizes: Sequence[int | None]) -> None:
-        """One node for each entry of ``sizes``: bytes of its disk, None for this machine's."""
-        self.mark = f"cm-swarm-{uuid.uuid4().hex[:8]}"
+        """One node for each entry of ``sizes``: bytes of its disk, None for this machine's. What
+        the kernel keeps of it has the folder's name, by which a later sweep finds it."""
+        self.mark = folder.name
         self.nodes = [
             Node(folder / f"n{i}", f"node{i}", NETWORK.format(i), self.mark, size)
             for i, size in enumerate(sizes, start=1)
@@ -120,18 +122,45 @@ class PrivateSwarm:
 
 @contextmanager
 def private_swarm(sizes: Sequence[int | None] = (None, None, None)) -> Iterator[PrivateSwarm]:
-    """A swarm that is gone at the end of the block. EngineError where it cannot be made."""
+    """A swarm that is gone at the end of the block. EngineError where it cannot be made. First
+    goes what is left of those whose owner was killed."""
     expect_able()
-    folder = Path(tempfile.mkdtemp(prefix="cm-swarm-"))
-    swarm = None
-    try:
-        swarm = PrivateSwarm(folder, sizes)
-        swarm.up()
-        yield swarm
-    finally:
-        if swarm:
-            swarm.down()
-        shutil.rmtree(folder, ignore_errors=True)
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    with locked(folder):
+        swarm = None
+        try:
+            swarm = PrivateSwarm(folder, sizes)
+            swarm.up()
+            yield swarm
+        finally:
+            if swarm:
+                swarm.down()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock for as long as its owner lives. It has its name once it is held, so
+    that nobody else ever takes one whose owner was about to."""
+    new = folder / f"{LOCK}.new"
+    with new.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        new.rename(folder / LOCK)
+        yield
+
+
+def sweep() -> None:
+    """Remove the files and the kernel's groups of swarms whose owner has ended without a word; its
+    processes have ended with it (swarmnode.py). Where some have not yet, a later sweep does it.
+    A folder without a lock is left alone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/"):
+        with suppress(OSError), (folder / LOCK).open("rb") as file:
+            if folder.stat().st_uid != os.getuid():
+                continue
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if clear_groups(f"{folder.name}-*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def expect_able() -> None:

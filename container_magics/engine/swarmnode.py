@@ -215,8 +215,20 @@ class Node:
         self._engine = None
 
     def clear(self) -> None:
-        """Remove the kernel's groups of processes that ended with it; the innermost first."""
-        for root in (CGROUPS, *CGROUPS.glob("*/")):
-            for folder in sorted(root.glob(f"{self.cgroup}/**/"), reverse=True):
-                with suppress(OSError):
-                    folder.rmdir()
+        """Remove the kernel's groups of processes that ended with it."""
+        clear_groups(self.cgroup)
+
+
+def clear_groups(pattern: str) -> bool:
+    """Remove the kernel's groups of processes of that name, the innermost first. Whether all of
+    them are gone: one with a process in it stays."""
+    gone = True
+    for root in (CGROUPS, *CGROUPS.glob("*/")):
+        for folder in sorted(root.glob(f"{pattern}/**/"), reverse=True):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                gone = False
+    return gone

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from container_magics.engine import privateswarm, swarmnode
 from container_magics.engine.swarmnode import Namespace
 
 LIMIT_S = 60.0
@@ -56,3 +57,45 @@ def test_it_ends_with_an_owner_who_is_killed(tmp_path: Path) -> None:
     while not all(map(ended, pids)):
         assert time.monotonic() < limit_s, pids
         time.sleep(0.05)
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from container_magics.engine.privateswarm import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_what_a_killed_owner_left_goes_and_nothing_of_one_who_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privateswarm.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(swarmnode, "CGROUPS", tmp_path / "cgroup")
+    folder = tmp_path / "tmp" / "cm-swarm-ours"
+    group = tmp_path / "cgroup" / "memory" / "cm-swarm-ours-node1"
+    other = tmp_path / "cgroup" / "memory" / "cm-swarm-ours2-node1"
+    unlocked = tmp_path / "tmp" / "cm-swarm-new"
+    for path in (folder / "n1", group / "inner", other, unlocked):
+        path.mkdir(parents=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout
+        assert owner.stdout.readline() == b"held\n"
+        privateswarm.sweep()
+        assert (folder / "n1").is_dir()
+        assert group.is_dir()
+        owner.kill()
+    # a process is still in it, so the folder waits for the next sweep
+    (group / "inner" / "still").touch()
+    privateswarm.sweep()
+    assert folder.is_dir()
+    (group / "inner" / "still").unlink()
+    privateswarm.sweep()
+    assert not folder.exists()
+    assert not group.exists()
+    assert other.is_dir()
+    assert unlocked.is_dir()
