@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -69,7 +70,8 @@ def part(name: str) -> str:
 
 def found(engine: Engine, room: str, identity: str) -> dict[str, Any] | None:
     """The gateway, running or not; None for none. NameTaken when another has its name."""
-    facts = verbs.named(engine, gate_name(room))
+    # while it comes to its networks the engine says nothing of it
+    facts = verbs.named(engine, gate_name(room), ADDRESS_S)
     wanted = labels(room, identity)
     if facts and not wanted.items() <= (facts["Config"]["Labels"] or {}).items():
         raise NameTaken(f"A container {gate_name(room)} is there already, and not of this class.")
@@ -77,10 +79,13 @@ def found(engine: Engine, room: str, identity: str) -> dict[str, Any] | None:
 
 
 def ensure(engine: Engine, folder: ClassFolder, image: str, asked: Door, ends_s: float) -> str:
-    """The gateway's container, running; made anew where it does not fit. Returns its ID."""
+    """The gateway's container, running; made anew where it does not fit. Returns its ID.
+
+    Also where it does not run: the engine would start it with all of its networks in one call,
+    and wait for each; a new one comes to them by one call each, which are tried again."""
     facts = found(engine, folder.name, folder.identity)
-    if facts and not fits(facts, image, asked):
-        verbs.remove(engine, facts["Id"])
+    if facts and not (facts["State"]["Running"] and fits(facts, image, asked)):
+        remove(engine, facts["Id"])
         facts = None
     if facts is None:
         facts = _made(engine, folder, image, asked, ends_s)
@@ -88,10 +93,8 @@ def ensure(engine: Engine, folder: ClassFolder, image: str, asked: Door, ends_s:
             # the engine has chosen a port, and would choose another at its next start: now it is
             # asked for, since it stands in what the students have
             folder.listen_at(published_at(facts)[1])
-            verbs.remove(engine, facts["Id"])
+            remove(engine, facts["Id"])
             facts = _made(engine, folder, image, asked, ends_s)
-    elif not facts["State"]["Running"]:
-        _run(engine, facts["Id"])
     end_at(engine, facts["Id"], ends_s)
     folder.listen_at(published_at(verbs.inspect(engine, facts["Id"]))[1])
     return str(facts["Id"])
@@ -134,15 +137,23 @@ def _made(
     marks = labels(folder.name, folder.identity)
     made = verbs.create(engine, spec, marks, auto_remove=False, logs=True)
     try:
-        _run(engine, made.container_id)
+        path = f"/containers/{made.container_id}/start"
+        engine.request("POST", path, timeout_s=ADDRESS_S)
     except BaseException:
-        verbs.remove(engine, made.container_id)
+        remove(engine, made.container_id)
         raise
     return verbs.inspect(engine, made.container_id)
 
 
-def _run(engine: Engine, container: str) -> None:
-    engine.request("POST", f"/containers/{container}/start", timeout_s=ADDRESS_S)
+def remove(engine: Engine, container: str) -> None:
+    """Remove a gateway: the engine takes it off its networks one after the other before that."""
+    verbs.remove(engine, container, ADDRESS_S)
+
+
+def made_s(facts: Mapping[str, Any]) -> float:
+    """When the gateway was made, in seconds since 1970: the end of that second."""
+    # "2026-11-27T18:00:00.123456789Z": a fraction of nine digits is none of Python's
+    return datetime.fromisoformat(facts["Created"][:19] + "+00:00").timestamp() + 1
 
 
 def networks_of(facts: Mapping[str, Any]) -> set[str]:

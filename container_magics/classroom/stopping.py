@@ -45,7 +45,7 @@ def stop(room: Room, *, keep_files: bool = False) -> Stopped:
         swarm.remove(room.engine, "services", swarm.id_of(service))
     way = gate.found(room.engine, room.name, room.folder.identity)
     if way:
-        verbs.remove(room.engine, way["Id"])
+        gate.remove(room.engine, way["Id"])
     claims = [one for one in found["configs"] if swarm.name_of(one) == claim_name(room.name)]
     for kind in KINDS_AFTER:
         for one in found[kind]:
@@ -107,6 +107,6 @@ def clear(engine: Engine, room: Room, *, keep_files: bool) -> None:
     containers, which the swarm's agent is taking away at this moment."""
     marks = (room.label, f"{CLASS_ID}={room.folder.identity}", f"{PURPOSE}=class")
     for container in verbs.containers(engine, *marks):
-        verbs.remove(engine, container["Id"])
+        gate.remove(engine, container["Id"])
     for volume in () if keep_files else volumes.summaries(engine, *marks):
         gone(partial(volumes.remove, engine, volume["Name"]))

@@ -79,8 +79,8 @@ def classroom(
         "publish": publish,
         "door": door,
         "engine": engine if isinstance(engine, str) else None,
-        # an engine that is open already cannot be kept
-        "nodes": [each for each in nodes if isinstance(each, str)] if nodes else None,
+        # an engine that is open already cannot be kept: what was said before is
+        "nodes": [each for each in nodes or () if isinstance(each, str)] or None,
     }
     asked = kept.asked | {key: value for key, value in said.items() if value is not None}
     if "roster" not in asked:

@@ -15,7 +15,7 @@ from docker.types import LogConfig
 from container_magics.core.events import Created, Exited, Started
 from container_magics.core.spec import ContainerSpec, Mount
 from container_magics.engine import further, policyfile, reach
-from container_magics.engine.client import Engine, told
+from container_magics.engine.client import ANSWER_S, Engine, told
 from container_magics.engine.exitwatch import REMOVAL_S, output_cut
 from container_magics.engine.exitwatch import ExitWatch as ExitWatch
 from container_magics.engine.exitwatch import exit_watch as exit_watch
@@ -148,18 +148,18 @@ def signal(engine: Engine, container: str, name: str) -> None:
         engine.request("POST", path, params={"signal": name})
 
 
-def remove(engine: Engine, container: str) -> None:
+def remove(engine: Engine, container: str, timeout_s: float = REMOVAL_S) -> None:
     """Remove a container, running or not, with its anonymous volumes, and wait until it is gone.
 
-    No error if it is gone already, or while somebody else removes it.
+    No error if it is gone already, or while somebody else removes it. EngineLost after the time.
     """
     path = f"/containers/{container}"
     with suppress(NotFound):
         with suppress(Conflict):
-            engine.request("DELETE", path, params={"v": "1", "force": "1"}, timeout_s=REMOVAL_S)
+            engine.request("DELETE", path, params={"v": "1", "force": "1"}, timeout_s=timeout_s)
             return
         params = {"condition": "removed"}
-        engine.request("POST", f"{path}/wait", params=params, timeout_s=REMOVAL_S)
+        engine.request("POST", f"{path}/wait", params=params, timeout_s=timeout_s)
 
 
 def ended_within(engine: Engine, container: str, limit_s: float) -> Exited | None:
@@ -173,22 +173,22 @@ def ended_within(engine: Engine, container: str, limit_s: float) -> Exited | Non
     return None
 
 
-def named(engine: Engine, name: str) -> dict[str, Any] | None:
+def named(engine: Engine, name: str, timeout_s: float = ANSWER_S) -> dict[str, Any] | None:
     """What the engine knows of the container with exactly this name; None if there is none.
 
     The engine itself would also take ``name`` for the beginning of an ID.
     """
     try:
-        facts = inspect(engine, name)
+        facts = inspect(engine, name, timeout_s)
     except NotFound:
         return None
     return facts if facts["Name"] == f"/{name}" else None
 
 
-def inspect(engine: Engine, container: str) -> dict[str, Any]:
+def inspect(engine: Engine, container: str, timeout_s: float = ANSWER_S) -> dict[str, Any]:
     """Everything the engine knows of a container; NotFound when there is none."""
     path = f"/containers/{container}/json"
-    facts: dict[str, Any] = engine.request("GET", path).json()
+    facts: dict[str, Any] = engine.request("GET", path, timeout_s=timeout_s).json()
     return facts
 
 

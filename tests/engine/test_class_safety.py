@@ -188,3 +188,9 @@ def test_a_gateway_keeps_the_port_that_was_chosen(ground: Ground, tmp_path: Path
         assert folder.port == first
     finally:
         ground.engine.api.remove_container(made, force=True)
+        # one that does not run is made anew, and listens where it did
+        ground.engine.api.stop(made)
+        stopped, made = made, gate.ensure(ground.engine, folder, boxspec.IMAGE, Door(), end_s)
+        assert made != stopped
+        assert folder.port == first
+        assert ground.engine.api.inspect_container(made)["State"]["Running"]
