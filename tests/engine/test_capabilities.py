@@ -91,11 +91,16 @@ def takes_limits(api: docker.APIClient, base: str) -> bool:
         api.remove_container(made, force=True)
 
 
-def test_a_manager_of_a_swarm_may_have_a_class(newer: Engine) -> None:
+def test_a_manager_of_a_swarm_may_have_a_class(
+    newer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     newer.api.init_swarm("127.0.0.1:0", "127.0.0.1:0")
     try:
         with closing(connect({"DOCKER_HOST": newer.endpoint.url})) as again:
             assert again.capabilities()["class"].words == "1 node"
+        monkeypatch.setenv("DOCKER_HOST", newer.endpoint.url)
+        with closing(connect("swarm")) as found:
+            assert found.endpoint.url == newer.endpoint.url
     finally:
         newer.api.leave_swarm(force=True)
         newer.api.remove_network("docker_gwbridge")  # a bridge of this machine, which stays else
