@@ -17,6 +17,7 @@ from container_magics.classroom.folder import SSH_PORT, ClassFolder
 from container_magics.core.classplan import gate_name, labels
 from container_magics.core.spec import ContainerSpec, Limits, Port
 from container_magics.engine import files as inside
+from container_magics.engine import policyfile
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.keys import public_key
@@ -122,7 +123,7 @@ def _made(
         name=gate_name(folder.name),
         hostname="gate",
         ports=(port,),
-        limits=LIMITS,
+        limits=policyfile.capped(LIMITS),
         hardening=GATE_HARDENING,
         init=True,
         restart="always",

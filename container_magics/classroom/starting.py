@@ -23,6 +23,7 @@ from container_magics.core.classplan import HOME, KEY, SPEC, BoxKeys, Placed
 from container_magics.core.roster import Student
 from container_magics.engine import images, policyfile, swarm
 from container_magics.engine import run as verbs
+from container_magics.core.spec import Limits
 from container_magics.engine.keys import public_key
 from container_magics.errors import (
     Conflict,
@@ -78,6 +79,13 @@ def newest(tasks: list[Facts]) -> dict[str, Facts]:
         found[task["ServiceID"]] = task
     return found
 
+def allowed_limits(room: Room) -> Limits:
+    """The limits of each box; PolicyDenied where this machine's policy is against the class."""
+    asked, ends_s = room.settings, room.folder.ends_s
+    lasts_s = asked.ttl_s if ends_s is None else ends_s - time.time()
+    return policyfile.allowed_boxes(asked.image, asked.limits, len(room.students), lasts_s)
+
+
 
 def start(room: Room, *, move: bool = False) -> Report:
     """Make every student's box, and the gateway, as asked for. A box that is as it should be is
@@ -88,8 +96,7 @@ def start(room: Room, *, move: bool = False) -> Report:
     go; their volumes stay until stop.
     """
     swarm.expect_manager(room.engine)
-    asked = room.settings
-    room.settings = replace(asked, limits=policyfile.allowed_boxes(asked.image, asked.limits))
+    room.settings = replace(room.settings, limits=allowed_limits(room))
     room.claim()
     expect_image(room)
     if room.over:

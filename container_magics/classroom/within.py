@@ -14,7 +14,7 @@ from container_magics.classroom.starting import newest, renew, settle
 from container_magics.core import classplan
 from container_magics.core.roster import Student
 from container_magics.core.terminal import plain
-from container_magics.engine import swarm
+from container_magics.engine import policyfile, swarm
 from container_magics.engine.deadline import at_most
 from container_magics.engine.sshclient import Login, login
 from container_magics.errors import Conflict, SshFailed, UsageError
@@ -152,13 +152,15 @@ def service_of(room: Room, student: Student) -> dict[str, Any]:
 
 def extend(room: Room, more_s: float) -> float:
     """Let the class end so much later, counted from now where it is over; returns when, in
-    seconds since 1970. UsageError before the first start."""
+    seconds since 1970. UsageError before the first start, PolicyDenied for longer than the gateway
+    may live."""
     ends_s = room.folder.ends_s
     if ends_s is None:
         raise UsageError(f"The class {room.name} was not started.", hint="Run start first.")
     ends_s = max(ends_s, time.time()) + more_s
-    room.folder.end_at(ends_s)
     facts = gate.found(room.engine, room.name, room.folder.identity)
     if facts:
+    policyfile.refuse_longer(ends_s - (gate.made_s(facts) if facts else time.time()))
+    room.folder.end_at(ends_s)
         gate.end_at(room.engine, facts["Id"], ends_s)
     return ends_s

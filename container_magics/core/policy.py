@@ -16,7 +16,7 @@ from typing import Any
 from container_magics.core.asked import Asked
 from container_magics.core.flagtypes import size as parse_size
 from container_magics.core.names import ImageRef
-from container_magics.core.units import size
+from container_magics.core.units import duration, size
 from container_magics.errors import UsageError
 
 USUAL_CAPABILITIES = frozenset((
@@ -48,6 +48,7 @@ class Policy:
     cpus: float | None = None
     pids: int | None = None
     containers: int | None = None
+    students: int | None = None
     lifetime_s: float | None = None
     folders: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
@@ -133,6 +134,18 @@ class Policy:
         return Denial(
             "limits.containers", f"{running} containers of yours run, and {self.containers} may"
         )
+
+    def check_class(self, boxes: int, lasts_s: float) -> Denial | None:
+        """Whether a class may have so many boxes, and last for so long in all."""
+        rule, most = "limits.students", self.students
+        if most is None:
+            rule, most = "limits.containers", self.containers
+        if most is not None and boxes > most:
+            return Denial(rule, f"{boxes} boxes of a class are more than {most}")
+        if self.lifetime_s is not None and lasts_s > self.lifetime_s:
+            sentence = f"A class of {duration(lasts_s)} is longer than {duration(self.lifetime_s)}"
+            return Denial("limits.lifetime", sentence)
+        return None
 
     def check_builds_from(self, images: Sequence[str], network: str = "") -> Denial | None:
         """The same of a build: what its stages begin with, and the network of its steps."""
@@ -260,6 +273,7 @@ KEYS: dict[str, dict[str, tuple[str, Any]]] = {
         "memory": ("memory_bytes", parse_size),
         "pids": ("pids", whole_number),
         "containers": ("containers", whole_number),
+        "students": ("students", whole_number),
         "lifetime": ("lifetime_s", seconds),
     },
     "mounts": {"folders": ("folders", names)},

@@ -119,17 +119,43 @@ def allowed(
     return replace(spec, limits=limits)
 
 
-def allowed_boxes(image: str, limits: Limits) -> Limits:
+def allowed_boxes(image: str, limits: Limits, boxes: int, lasts_s: float) -> Limits:
     """The limits of a class's boxes, with those that the policy sets where there are none.
-    PolicyDenied for an image or a limit that is not allowed. How many there are is not counted:
-    they run on other machines, too."""
+    PolicyDenied for an image, a limit, a number or a time that is not allowed."""
     rules = policy()
     if rules is None:
         return limits
     denial = rules.check(asked_of(ContainerSpec(image, (), limits=limits), ()))
+    denial = denial or rules.check_class(boxes, lasts_s)
     if denial is not None:
         raise denied(denial)
     return limits_within(limits, rules.memory_bytes, rules.cpus, rules.pids)
+
+
+def refuse_longer(lasts_s: float) -> None:
+    """PolicyDenied where a class may not last so long in all."""
+    rules = policy()
+    denial = rules.check_class(0, lasts_s) if rules else None
+    if denial is not None:
+        raise denied(denial)
+
+
+def capped(limits: Limits) -> Limits:
+    """As much of these limits as the policy allows: for a container whose limits no user says."""
+    rules = policy()
+    if rules is None:
+        return limits
+    most = limits_within(Limits(), rules.memory_bytes, rules.cpus, rules.pids)
+    return Limits(
+        smaller(limits.memory_bytes, most.memory_bytes),
+        smaller(limits.nano_cpus, most.nano_cpus),
+        smaller(limits.pids, most.pids),
+    )
+
+
+def smaller(one: int | None, other: int | None) -> int | None:
+    """The smaller of two limits, where None is no limit."""
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def is_kernels(folder: Path) -> bool:

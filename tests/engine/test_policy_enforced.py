@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from container_magics.classroom import gate
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.composeflags import ComposeRequest
 from container_magics.core.events import Exited, Started
@@ -69,12 +70,34 @@ def refused(engine: Engine, spec: ContainerSpec) -> PolicyDenied:
 
 def test_a_class_s_boxes_are_held_against_it(write: Write) -> None:
     write('images.allow = ["course/**"]\nlimits.memory = "1g"\nlimits.pids = 256\n')
-    limits = policyfile.allowed_boxes("course/box:1", Limits(memory_bytes=2**20))
+    limits = policyfile.allowed_boxes("course/box:1", Limits(memory_bytes=2**20), 1000, 1e9)
     assert limits == Limits(memory_bytes=2**20, pids=256)
     with pytest.raises(PolicyDenied, match="rule images"):
-        policyfile.allowed_boxes("other/box", Limits())
+        policyfile.allowed_boxes("other/box", Limits(), 1, 60.0)
     with pytest.raises(PolicyDenied, match="rule limits"):
-        policyfile.allowed_boxes("course/box:1", Limits(memory_bytes=2**31))
+        policyfile.allowed_boxes("course/box:1", Limits(memory_bytes=2**31), 1, 60.0)
+
+
+def test_a_class_s_size_and_time_are_held_against_it(write: Write) -> None:
+    write('limits.containers = 10\nlimits.lifetime = "8h"\n')
+    policyfile.allowed_boxes("any/box", Limits(), 10, 8 * 3600.0)
+    with pytest.raises(PolicyDenied, match=r"11 boxes of a class are more than 10 \(rule limits"):
+        policyfile.allowed_boxes("any/box", Limits(), 11, 60.0)
+    with pytest.raises(PolicyDenied, match=r"A class of .* is longer than .*limits\.lifetime"):
+        policyfile.allowed_boxes("any/box", Limits(), 10, 9 * 3600.0)
+    with pytest.raises(PolicyDenied, match=r"limits\.lifetime"):
+        policyfile.refuse_longer(9 * 3600.0)
+    write("limits.containers = 10\nlimits.students = 30\n")
+    policyfile.allowed_boxes("any/box", Limits(), 30, 60.0)
+    with pytest.raises(PolicyDenied, match=r"rule limits\.students"):
+        policyfile.allowed_boxes("any/box", Limits(), 31, 60.0)
+
+
+def test_a_gateway_has_no_more_than_is_allowed(write: Write) -> None:
+    write('limits.memory = "512m"\nlimits.cpus = 2\n')
+    assert policyfile.capped(gate.LIMITS) == Limits(2**29, 2 * 10**9, gate.LIMITS.pids)
+    write('limits.memory = "4g"\nlimits.pids = 256\n')
+    assert policyfile.capped(gate.LIMITS) == Limits(gate.LIMITS.memory_bytes, None, 256)
 
 
 @pytest.mark.parametrize(
