@@ -16,7 +16,7 @@ from container_magics.classroom.room import (
     how_away,
     takes_boxes,
 )
-from container_magics.classroom.starting import newest
+from container_magics.classroom.scene import newest
 from container_magics.core.classplan import HOME, object_name
 from container_magics.core.terminal import plain
 from container_magics.engine import swarm

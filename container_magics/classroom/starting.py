@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from container_magics.classroom import gate
@@ -16,14 +16,16 @@ from container_magics.classroom.room import (
     away_words,
     host_of,
     how_away,
+    node_id,
     takes_boxes,
 )
+from container_magics.classroom.scene import Scene
 from container_magics.core import classplan
 from container_magics.core.classplan import HOME, KEY, SPEC, BoxKeys, Placed
 from container_magics.core.roster import Student
+from container_magics.core.spec import Limits
 from container_magics.engine import images, policyfile, swarm
 from container_magics.engine import run as verbs
-from container_magics.core.spec import Limits
 from container_magics.engine.keys import public_key
 from container_magics.errors import (
     Conflict,
@@ -37,54 +39,6 @@ Facts = dict[str, Any]
 SETTLE_S = 30.0
 SETTLE_LOOK_S = 0.3
 ENDED = ("complete", "shutdown", "failed", "rejected", "orphaned", "remove")
-
-
-@dataclass
-class Scene:
-    """What was there when start began, in as many calls whatever the number of students."""
-
-    services: dict[str, Facts]
-    networks: dict[str, Facts]
-    secrets: dict[str, Facts]
-    configs: dict[str, Facts]
-    nodes: dict[str, Facts]
-    tasks: dict[str, Facts]
-    gate: str = ""
-    on: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, room: Room) -> Scene:
-        """Look; NameTaken when the class is another teacher's."""
-
-        def named(kind: swarm.Kind) -> dict[str, Facts]:
-            found = swarm.listed(room.engine, kind, room.label)
-            return {swarm.name_of(one): one for one in found}
-
-        nodes = {node["ID"]: node for node in swarm.nodes(room.engine)}
-        tasks = newest(swarm.listed(room.engine, "tasks", room.label))
-        return cls(
-            services=named("services"),
-            networks=named("networks"),
-            secrets=named("secrets"),
-            configs=named("configs"),
-            nodes=nodes,
-            tasks=tasks,
-        )
-
-
-def newest(tasks: list[Facts]) -> dict[str, Facts]:
-    """The newest task of each service, by the service's ID; one that shall run before others."""
-    found: dict[str, Facts] = {}
-    for task in sorted(tasks, key=lambda one: (one["DesiredState"] == "running", one["CreatedAt"])):
-        found[task["ServiceID"]] = task
-    return found
-
-def allowed_limits(room: Room) -> Limits:
-    """The limits of each box; PolicyDenied where this machine's policy is against the class."""
-    asked, ends_s = room.settings, room.folder.ends_s
-    lasts_s = asked.ttl_s if ends_s is None else ends_s - time.time()
-    return policyfile.allowed_boxes(asked.image, asked.limits, len(room.students), lasts_s)
-
 
 
 def start(room: Room, *, move: bool = False) -> Report:
@@ -110,6 +64,7 @@ def start(room: Room, *, move: bool = False) -> Report:
     scene.gate = gate.ensure(room.engine, room.folder, room.settings.image, room.asked, ends_s)
     gate_facts = verbs.inspect(room.engine, scene.gate)
     scene.on = gate.networks_of(gate_facts)
+    expect_joinable(room, scene)
     door = gate.reached_at(room.engine, gate_facts, room.asked)
     allow(room, scene.gate)
     places = homes(room, scene, move=move)
@@ -124,6 +79,13 @@ def start(room: Room, *, move: bool = False) -> Report:
     return report
 
 
+def allowed_limits(room: Room) -> Limits:
+    """The limits of each box; PolicyDenied where this machine's policy is against the class."""
+    asked, ends_s = room.settings, room.folder.ends_s
+    lasts_s = asked.ttl_s if ends_s is None else ends_s - time.time()
+    return policyfile.allowed_boxes(asked.image, asked.limits, len(room.students), lasts_s)
+
+
 def expect_image(room: Room) -> None:
     """ImageNotFound when the manager has it not, which may well run the gateway from it."""
     try:
@@ -133,6 +95,20 @@ def expect_image(room: Room) -> None:
             f"The swarm's manager has no image {room.settings.image}.",
             hint="Build it there first: `%sshbox` builds the usual one. Then prefetch.",
         ) from error
+
+
+def expect_joinable(room: Room, scene: Scene) -> None:
+    """EngineError when the gateway could not come to the networks of new boxes: Swarm gives none
+    to a node that takes no boxes, and the engine would wait for each in vain."""
+    manager = scene.nodes.get(node_id(room.engine), NO_NODE)
+    wanted = {classplan.object_name(room.name, one.key) for one in room.students}
+    if takes_boxes(manager) or wanted <= scene.on:
+        return
+    host, kind = host_of(manager), how_away(manager)
+    raise EngineError(
+        f"The swarm's manager {host} is {kind}: the gateway cannot come to the boxes' networks.",
+        hint=f"`docker node update --availability active {host}`",
+    )
 
 
 def allow(room: Room, container: str) -> None:

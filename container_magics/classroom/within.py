@@ -10,7 +10,8 @@ from typing import Any
 from container_magics.classroom import gate
 from container_magics.classroom.bulk import Report
 from container_magics.classroom.room import Room
-from container_magics.classroom.starting import newest, renew, settle
+from container_magics.classroom.scene import newest
+from container_magics.classroom.starting import renew, settle
 from container_magics.core import classplan
 from container_magics.core.roster import Student
 from container_magics.core.terminal import plain
@@ -159,8 +160,8 @@ def extend(room: Room, more_s: float) -> float:
         raise UsageError(f"The class {room.name} was not started.", hint="Run start first.")
     ends_s = max(ends_s, time.time()) + more_s
     facts = gate.found(room.engine, room.name, room.folder.identity)
-    if facts:
     policyfile.refuse_longer(ends_s - (gate.made_s(facts) if facts else time.time()))
     room.folder.end_at(ends_s)
+    if facts:
         gate.end_at(room.engine, facts["Id"], ends_s)
     return ends_s

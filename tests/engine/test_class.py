@@ -14,6 +14,7 @@ from faultproxy import FaultProxy
 from swarmnodes import Course, Ground, said, wait_for
 
 from container_magics.classroom.bulk import Report
+from container_magics.engine import policyfile
 from container_magics.engine.client import Engine, connect
 from container_magics.errors import (
     ClassFailed,
@@ -21,6 +22,7 @@ from container_magics.errors import (
     EngineError,
     ImageNotFound,
     NameTaken,
+    PolicyDenied,
     SshFailed,
     UsageError,
 )
@@ -286,6 +288,48 @@ def test_what_is_refused_is_refused_in_a_sentence(
     with pytest.raises(EngineError, match="needs an engine that manages a swarm"):
         six.room(engine=six.ground.swarm.nodes[1].engine, folder=tmp_path / "x").start()
     with pytest.raises(ImageNotFound, match="manager has no image nowhere:1"):
+def test_a_manager_that_is_drained_is_named_at_once(
+    ground: Ground, new_course: Callable[..., Course]
+) -> None:
+    course = new_course("ada")
+    ground.available("node1", "drain")
+    try:
+        with pytest.raises(EngineError, match="manager node1 is drain: the gateway") as caught:
+            course.room().start()
+        assert "docker node update --availability active node1" in caught.value.hint
+        assert course.room().status().boxes[0].why == "no box: run start"
+    finally:
+        ground.available("node1", "active")
+    course.room().start().expect()
+    # who is there already needs no further network
+    ground.available("node1", "drain")
+    try:
+        wait_for(lambda: course.room().status().boxes[0].state == "node drain", "that it is seen")
+        with pytest.raises(ClassFailed, match="did not succeed for 1 of 1"):
+            course.room().start().expect()
+    finally:
+        ground.available("node1", "active")
+
+
+def test_a_policy_of_the_teacher_s_machine_bounds_the_class(
+    six: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file would have to be root's; that is tried in test_policy_enforced.py."""
+    file = tmp_path / "policy.toml"
+    monkeypatch.setattr(policyfile, "POLICY", file)
+    monkeypatch.setattr(policyfile, "refuse_untrusted", lambda path: None)
+    room = six.room()
+    ends_s = room.room.folder.ends_s
+    file.write_text("limits.students = 5\n")
+    with pytest.raises(PolicyDenied, match="6 boxes of a class are more than 5"):
+        room.start()
+    file.write_text('limits.students = 6\nlimits.lifetime = "9h"\n')
+    with pytest.raises(PolicyDenied, match="is longer than"):
+        room.extend("2h")
+    assert room.room.folder.ends_s == ends_s
+    assert [one.what for one in room.start().expect()] == ["as it was"] * 6
+
+
         six.room(image="nowhere:1").start()
     with pytest.raises(UsageError, match="has no 'nobody'"):
         six.room().reset("nobody")
