@@ -161,15 +161,19 @@ def test_status_asks_as_many_questions_whatever_the_number_of_students(six: Cour
     proxy = FaultProxy(six.ground.swarm.manager.url)
     try:
         with_proxy = connect({"DOCKER_HOST": proxy.url})
-        for roster in (six.roster[:1], six.roster):
+        for roster in (six.roster[:1], six.roster, roster_of_300):
+    roster_of_300 = [*six.roster, *(f"more {number}" for number in range(294))]
             room = six.room(engine=with_proxy, roster=roster)
             del proxy.targets[:]
-            assert len(room.status().boxes) == len(roster)
+            seen = room.status()
+            assert [one.student for one in seen.boxes] == roster
             asked.append(len(proxy.targets))
         with_proxy.close()
     finally:
         proxy.close()
-    assert asked == [4, 4]
+    assert asked == [4, 4, 4]
+    assert seen.running == 6
+    assert {(one.state, one.why) for one in seen.boxes[6:]} == {("none", "no box: run start")}
 
 
 def test_of_two_teachers_of_one_class_name_the_second_is_refused(
