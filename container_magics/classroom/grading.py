@@ -12,6 +12,7 @@ from container_magics.core.exercise import Exercise
 from container_magics.core.exerciseflags import parse_file
 from container_magics.core.grades import Grade, as_csv, summary
 from container_magics.core.roster import Student
+from container_magics.engine.sshclient import Login
 from container_magics.engine.userfile import reading, replacing
 from container_magics.practice import overssh
 
@@ -44,15 +45,30 @@ def graded(room: Room, asked: Sequence[Exercise], found: dict[str, list[Grade]])
         with within(room, door, student, LOOK_S) as made:
             for exercise in asked:
                 mine = exercise.for_student(student.key)
-                verdict = overssh.check(made, mine, mine.check)
-                points = mine.settings.points
-                got = points if verdict.passed else 0.0
-                rows.append(Grade(student.name, mine.name, got, points, verdict.sentence))
+                rows.append(row(made, student, mine))
         found[student.key] = rows
         return summary(rows)
 
     return room.each("grade", room.students, one)
 
 
+def row(made: Login, student: Student, mine: Exercise) -> Grade:
+    """What one check has found; SshFailed when the login breaks."""
+    if _ungraded(mine):
+        return _failed(student, mine, "")
+    verdict, points = overssh.check(made, mine, mine.check), mine.settings.points
+    return Grade(
+        student.name, mine.name, points if verdict.passed else 0.0, points, verdict.sentence
+    )
+
+
 def _failed(student: Student, exercise: Exercise, why: str) -> Grade:
+    """Nothing was found; of what cannot be graded so, nothing is asked either."""
+    if refused := _ungraded(exercise):
+        return Grade(student.name, exercise.name, 0.0, 0.0, f"Not graded: {refused}.", graded=False)
     return Grade(student.name, exercise.name, 0.0, exercise.settings.points, why)
+
+
+def _ungraded(exercise: Exercise) -> str:
+    """Why no box can run its check; "" where it can."""
+    return overssh.refusal(exercise, exercise.check)

@@ -14,13 +14,15 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One exercise of one student. ``missing`` is the check's sentence, "" for what is done."""
+    """One exercise of one student. ``missing`` is the check's sentence, "" for what is done.
+    ``graded`` is False for a check that no box can run: it takes no points from anybody."""
 
     student: str
     exercise: str
     points: float
     max_points: float
     missing: str = ""
+    graded: bool = True
 
     @property
     def passed(self) -> bool:
@@ -29,8 +31,11 @@ class Grade:
 
 
 def summary(rows: Sequence[Grade]) -> str:
-    """ "2 of 3"."""
-    return f"{sum(row.passed for row in rows)} of {len(rows)}"
+    """ "2 of 3", of those that can be graded; and how many cannot."""
+    graded = [row for row in rows if row.graded]
+    words = f"{sum(row.passed for row in graded)} of {len(graded)}"
+    ungraded = len(rows) - len(graded)
+    return f"{words}, {ungraded} not graded" if ungraded else words
 
 
 def as_csv(rows: Sequence[Grade]) -> str:
@@ -40,7 +45,7 @@ def as_csv(rows: Sequence[Grade]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        passed = "yes" if row.passed else "no"
+        passed = ("yes" if row.passed else "no") if row.graded else ""
         cells = (row.student, row.exercise, passed, row.points, row.max_points, row.missing)
         writer.writerow([_harmless(cell) for cell in cells])
     return text.getvalue()

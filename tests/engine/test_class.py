@@ -130,10 +130,14 @@ def test_what_a_teacher_does_in_every_box(six: Course, tmp_path: Path) -> None:
         (name, name == "Ada Lovelace") for name in six.roster
     ]
     read = list(csv.DictReader((tmp_path / "grades.csv").open()))
-    assert read[1]["missing"].endswith("it runs as root, and a box lets nobody in but student.")
+    assert read[1]["missing"] == (
+        "Not graded: it runs as root, and a box lets nobody in but student."
+    )
+    # it takes no points from anybody
+    assert (read[1]["passed"], read[1]["max_points"]) == ("", "0.0")
     assert read[2]["missing"] == "The check was stopped: it ran longer than 1 s."
     assert read[9]["student"] == "'=evil()"
-    assert room.status().boxes[0].check == "1 of 3"
+    assert room.status().boxes[0].check == "1 of 2, 1 not graded"
 
 
 def test_a_reset_box_is_fresh_and_keeps_its_home(six: Course) -> None:
@@ -158,11 +162,11 @@ def said_or_not(room: object, script: str) -> str:
 
 def test_status_asks_as_many_questions_whatever_the_number_of_students(six: Course) -> None:
     asked = []
+    roster_of_300 = [*six.roster, *(f"more {number}" for number in range(294))]
     proxy = FaultProxy(six.ground.swarm.manager.url)
     try:
         with_proxy = connect({"DOCKER_HOST": proxy.url})
         for roster in (six.roster[:1], six.roster, roster_of_300):
-    roster_of_300 = [*six.roster, *(f"more {number}" for number in range(294))]
             room = six.room(engine=with_proxy, roster=roster)
             del proxy.targets[:]
             seen = room.status()
@@ -284,14 +288,6 @@ def test_kept_files_are_found_by_the_next_start(
     assert room.stop().left == ()
 
 
-def test_what_is_refused_is_refused_in_a_sentence(
-    engine: Engine, six: Course, new_course: Callable[..., Course], tmp_path: Path
-) -> None:
-    with pytest.raises(EngineError, match="needs an engine that manages a swarm"):
-        six.room(engine=engine, folder=tmp_path / "x").start()
-    with pytest.raises(EngineError, match="needs an engine that manages a swarm"):
-        six.room(engine=six.ground.swarm.nodes[1].engine, folder=tmp_path / "x").start()
-    with pytest.raises(ImageNotFound, match="manager has no image nowhere:1"):
 def test_a_manager_that_is_drained_is_named_at_once(
     ground: Ground, new_course: Callable[..., Course]
 ) -> None:
@@ -334,6 +330,14 @@ def test_a_policy_of_the_teacher_s_machine_bounds_the_class(
     assert [one.what for one in room.start().expect()] == ["as it was"] * 6
 
 
+def test_what_is_refused_is_refused_in_a_sentence(
+    engine: Engine, six: Course, new_course: Callable[..., Course], tmp_path: Path
+) -> None:
+    with pytest.raises(EngineError, match="needs an engine that manages a swarm"):
+        six.room(engine=engine, folder=tmp_path / "x").start()
+    with pytest.raises(EngineError, match="needs an engine that manages a swarm"):
+        six.room(engine=six.ground.swarm.nodes[1].engine, folder=tmp_path / "x").start()
+    with pytest.raises(ImageNotFound, match="manager has no image nowhere:1"):
         six.room(image="nowhere:1").start()
     with pytest.raises(UsageError, match="has no 'nobody'"):
         six.room().reset("nobody")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from container_magics.core.grades import Grade
+from container_magics.core.grades import Grade, as_csv, summary
 from container_magics.view.html import html
 from container_magics.view.plain import plain
 from container_magics.view.present import classroom as present
@@ -65,6 +65,14 @@ def test_grades_are_a_line_for_each_student() -> None:
     assert [line.split()[0] for line in text.splitlines()[-2:]] == ["ada", "grace"]
     assert "1 of 2" in text
     assert "two: no file" in text
+
+
+def test_what_cannot_be_graded_takes_no_points_and_is_told_last() -> None:
+    rows = [Grade("ada", "one", 0.0, 0.0, "Not graded: it runs as root.", graded=False),
+            Grade("ada", "two", 0.0, 1.0, "no file"), Grade("ada", "three", 1.0, 1.0)]  # fmt: skip
+    assert summary(rows) == "1 of 2, 1 not graded"
+    assert "two: no file" in plain(present.grades(rows, ""))
+    assert as_csv(rows).splitlines()[1] == "ada,one,,0.0,0.0,Not graded: it runs as root."
 
 
 def test_what_stop_leaves_is_named() -> None:

@@ -77,7 +77,15 @@ def grades(rows: Sequence[Grade], written: str) -> View:
     lines = []
     for name in names:
         mine = [row for row in rows if row.student == name]
-        missing = next((f"{row.exercise}: {row.missing}" for row in mine if row.missing), "")
+        # what cannot be graded comes last: the student can do nothing about it
+        missing = next(
+            (
+                f"{row.exercise}: {row.missing}"
+                for row in sorted(mine, key=lambda row: not row.graded)
+                if row.missing
+            ),
+            "",
+        )
         points = f"{sum(row.points for row in mine):g}"
         lines.append((name, summary(mine), points, missing))
     columns = (
