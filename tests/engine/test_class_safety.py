@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,23 @@ def test_a_gateway_on_every_address_has_to_be_said_and_named(six: Course, tmp_pa
         gate.reached_at(six.ground.engine, EVERYWHERE, Door("0.0.0.0"))
 
 
+def test_with_the_teacher_s_word_other_machines_come_to_the_gateway(
+    new_course: Callable[..., Course],
+) -> None:
+    course = new_course("ada")
+    manager, worker = course.ground.swarm.nodes[:2]
+    course.room().start().expect()
+    assert not reaches(worker, manager.address, course.port)
+    course.more["publish"] = f"0.0.0.0:{course.port}"
+    course.room().start().expect()
+    assert reaches(worker, manager.address, course.port)
+    assert ("0.0.0.0", course.port) in listening(manager)
+    # and without the word it listens there no more
+    del course.more["publish"]
+    course.room().start().expect()
+    assert not reaches(worker, manager.address, course.port)
+
+
 def test_a_gateway_keeps_the_port_that_was_chosen(ground: Ground, tmp_path: Path) -> None:
     folder = ClassFolder("t-port", tmp_path / "f")
     end_s = time.time() + 600
@@ -186,11 +204,11 @@ def test_a_gateway_keeps_the_port_that_was_chosen(ground: Ground, tmp_path: Path
         ground.engine.api.restart(made)
         assert gate.ensure(ground.engine, folder, boxspec.IMAGE, Door(), end_s) == made
         assert folder.port == first
-    finally:
-        ground.engine.api.remove_container(made, force=True)
         # one that does not run is made anew, and listens where it did
         ground.engine.api.stop(made)
         stopped, made = made, gate.ensure(ground.engine, folder, boxspec.IMAGE, Door(), end_s)
         assert made != stopped
         assert folder.port == first
         assert ground.engine.api.inspect_container(made)["State"]["Running"]
+    finally:
+        ground.engine.api.remove_container(made, force=True)
