@@ -213,7 +213,7 @@ def clean(name: bytes) -> bytes:
     ".." never leads above the root.
     """
     if name[-1:] == b"/":
-        name = name[:-1]
+        name = name.rstrip(b"/")
     if name[:1] not in (b".", b"/") and b"//" not in name and b"/." not in name:
         return name
     parts: list[bytes] = []
