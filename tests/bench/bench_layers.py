@@ -22,6 +22,7 @@ from container_magics.engine.client import Engine
 from container_magics.engine.layercache import CACHE_VARIABLE
 from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import Sources, read_image
+from container_magics.jupyter.collecting import uncollected
 from container_magics.view.html import html
 from container_magics.view.present import layers as present
 from tests.bench import layerquestions, program
@@ -248,6 +249,7 @@ def linear(repeats: int) -> Row:
     )  # fmt: skip
 
 
+@uncollected
 def merging(whiteouts: int) -> float:
     """Seconds to lay a layer with so many whiteouts over one with the files."""
     names = [f"usr/lib/p{n // 50}/file{n}".encode() for n in range(MERGE_FILES)]

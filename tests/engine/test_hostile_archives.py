@@ -33,7 +33,7 @@ from container_magics.view.html import html as to_html
 from container_magics.view.plain import plain as to_plain
 from container_magics.view.present import layers as present
 from tests.unit.imageforms import FORMS, ONE, TWO, blob, config_of, digest, docker, oci, tar
-from tests.unit.test_layers_fuzz import MOST, edited, holds
+from tests.unit.test_layers_fuzz import FRESH, MOST, edited, holds
 
 DIFF_IDS = [digest(ONE), digest(TWO)]
 
@@ -257,9 +257,7 @@ def test_a_layer_larger_than_memory(tmp_path: Path, packed: bool) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(
-    max_examples=MOST // 2, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+@settings(max_examples=MOST // 2, deadline=None, suppress_health_check=list(HealthCheck), **FRESH)
 @given(data=st.data())
 def test_files_with_damage(form: str, data: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -268,9 +266,7 @@ def test_files_with_damage(form: str, data: Any) -> None:
             holds(image_at(path))
 
 
-@settings(
-    max_examples=MOST // 2, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+@settings(max_examples=MOST // 2, deadline=None, suppress_health_check=list(HealthCheck), **FRESH)
 @given(data=st.data())
 def test_folders_with_damage(data: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:

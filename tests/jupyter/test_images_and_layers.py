@@ -116,6 +116,14 @@ def test_questions_about_layers_are_lists_and_data_frames(notebook: Notebook, bu
         seen = notebook.run(f"%layers {built} {question}")
         assert not seen.error, (question, seen.told)
         assert told in seen.text, (question, seen.text)
+    for question, column in (
+        ("--owner /big", "action"), ("--wasted", "wasted_bytes"), ("--hidden", "hidden_bytes"),
+        ("--big 3", "size_bytes"), (BASE, "change"), ("--packages", "manager"),
+        ("--secrets", "secret"),
+    ):  # fmt: skip
+        seen = notebook.run(f"q = %layers {built} {question}\nprint(len(q), list(q.df))")
+        assert not seen.error, (question, seen.told)
+        assert f"'{column}'" in seen.stdout, (question, seen.stdout)
     nothing = notebook.run(f"n = %layers {built} --find none\nprint(list(n.df))")
     assert "'hidden_by'" in nothing.stdout
 

@@ -134,16 +134,18 @@ def test_waste_is_by_path_with_how_often_it_was_written() -> None:
 
 def test_two_images_are_compared_by_what_differs() -> None:
     one = tree([e("mode"), e("gone", size=1), e("size", size=1), e("type"), e("time"), e("same"),
-                e("link", "symlink", link="a"), e("crc", size=2, crc=1)])  # fmt: skip
+                e("link", "symlink", link="a"), e("crc", size=2, crc=1),
+                e("user")._replace(uid=7), e("group")])  # fmt: skip
     other = tree([e("mode", mode=0o600), e("new"), e("size", size=2), e("type", "dir"), e("same"),
                   e("time", mtime=9), e("link", "symlink", link="b"),
-                  e("crc", size=2, crc=2)])  # fmt: skip
+                  e("crc", size=2, crc=2), e("user"), e("group")._replace(gid=8)])  # fmt: skip
     found = {d.path.decode(): (d.fate, d.what) for d in diff(one, other)}
     assert found == {
         "mode": ("changed", ("mode",)), "gone": ("removed", ()), "new": ("added", ()),
         "size": ("changed", ("size",)), "type": ("changed", ("type",)),
         "time": ("changed", ("time",)), "link": ("changed", ("link",)),
-        "crc": ("changed", ("content",)),
+        "crc": ("changed", ("content",)), "user": ("changed", ("owner",)),
+        "group": ("changed", ("owner",)),
     }  # fmt: skip
 
 
@@ -272,6 +274,20 @@ def test_the_tree_of_one_layer_has_its_own_files_and_what_it_hid() -> None:
     assert "new" in alone
     assert "The files of layer 2" in alone
     assert "kept" in plain(present.tree_view(found, 1, alone=True))
+
+
+def test_the_tree_marks_what_was_added_changed_and_hidden() -> None:
+    found = tree(
+        [e("etc", "dir"), e("etc/old", size=5), e("etc/kept", size=7), e("etc/new", size=1)],
+        [e("etc", "dir"), e("etc/old", "whiteout"), e("etc/new", size=3), e("etc/more", size=2)],
+    )
+    assert marks(plain(present.tree_view(found, 2))) == {"more": "+", "new": "~", "old": "-"}
+    assert marks(plain(present.tree_view(found, 1))) == {"kept": "+", "new": "+", "old": "+"}
+
+
+def marks(text: str) -> dict[str, str]:
+    """The mark before each name that has one."""
+    return {name: mark for mark, name in re.findall(r"([-+~]) (\w+)", text)}
 
 
 def dpkg(**packages: str) -> bytes:
