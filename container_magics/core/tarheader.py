@@ -7,8 +7,7 @@ extensions (GNU tar manual, "Basic Tar Format" and "Storing Sparse Files").
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Protocol
 
 from container_magics.core.tarfields import (
     FIELDS,
@@ -16,42 +15,21 @@ from container_magics.core.tarfields import (
     decimal,
     number,
     owners,
-    pax_records,
-    seconds,
     size_of,
     text_of,
     verify,
 )
+from container_magics.core.tarmember import Member, known_records, new_member, with_records
 from container_magics.errors import BadArchive
 
 BLOCK = 512
 MAX_MEMBERS = 2_000_000
 MAX_EXTENDED_BYTES = 4 << 20
+_MAX_ALWAYS_BYTES = 8192  # of what a global header says of each member: read anew for each
 _OWNERS_KEPT = 4096
 
 _ZERO = bytes(BLOCK)
 _HEADER_ONLY = b"123456"  # links, devices, folders and fifos have no body
-
-
-class Member(NamedTuple):
-    """One member, as the archive names it. ``size_bytes`` is that of the file when unpacked.
-
-    ``type`` is the header's one byte; ``name`` and ``link`` are as written, with any leading
-    "./" or "/"; ``mtime_s`` is since the Unix epoch.
-    """
-
-    name: bytes
-    type: bytes
-    size_bytes: int
-    mode: int
-    uid: int
-    gid: int
-    mtime_s: float
-    link: bytes
-
-
-_new_member = cast("Callable[[tuple[Any, ...]], Member]", partial(tuple.__new__, Member))
-"""A Member of its fields in order: a third of the time of ``Member(...)``."""
 
 
 class Sink(Protocol):
@@ -121,6 +99,7 @@ class TarScanner:
         self._sparse_stored = 0
         self._next: dict[bytes, bytes] = {}  # pax records for the next member
         self._always: dict[bytes, bytes] = {}  # pax records for all members from here
+        self._extends = False  # whether an extended header waits for its member
 
     @property
     def is_sparse(self) -> bool:
@@ -152,7 +131,7 @@ class TarScanner:
 
     def close(self) -> None:
         """The archive's bytes are over. Raises BadArchive when they stop inside a member."""
-        unfinished = self._held or self._skip or self._body or self._next or self._sparse
+        unfinished = self._held or self._skip or self._body or self._extends or self._sparse
         if unfinished and not self.ended:
             raise BadArchive("The archive is cut short: it stops inside a member.")
 
@@ -205,7 +184,7 @@ class TarScanner:
             stored = checked_size(decimal(records[b"size"]))
         if block[156] in _HEADER_ONLY:
             stored = 0
-        member = _with_records(self._member(block)._replace(size_bytes=stored), records)
+        member = with_records(self._member(block)._replace(size_bytes=stored), records)
         if block[156] == 0x53:
             self._old_sparse(member, block, stored)
         else:
@@ -226,10 +205,10 @@ class TarScanner:
         link = text_of(link) if link[0] else b""
         if mtime != self._mtime:  # else it is the same object as well: many files share one
             self._mtime, self._mtime_s = mtime, number(mtime)
-        return _new_member((name, kind, stored, *owner, self._mtime_s, link))
+        return new_member((name, kind, stored, *owner, self._mtime_s, link))
 
     def _begin(self, member: Member, stored: int) -> None:
-        self._file_bytes, self.body_bytes = member.size_bytes, stored
+        self._file_bytes, self.body_bytes, self._extends = member.size_bytes, stored, False
         sink = self._on_member(member)
         if sink is None:
             self._skip = -stored % BLOCK + (0 if self._bodiless else stored)
@@ -253,14 +232,17 @@ class TarScanner:
             0x4C: self._long_name,
             0x4B: self._long_link,
         }
+        self._extends = block[156] != 0x67
         self._await_body(Collected(takers[block[156]]), size_bytes)
 
     # Where two headers speak of the same member, the outer (first) one wins, as in tarfile.
     def _records(self, body: bytes) -> None:
-        self._next = {**pax_records(body), **self._next}
+        self._next = {**known_records(body), **self._next}
 
     def _global_records(self, body: bytes) -> None:
-        self._always.update(pax_records(body))
+        self._always.update(known_records(body))
+        if sum(map(len, self._always.values())) > _MAX_ALWAYS_BYTES:
+            raise BadArchive("The archive has a global header with a value of no sense.")
 
     def _long_name(self, body: bytes) -> None:
         self._next.setdefault(b"path", text_of(body))
@@ -280,21 +262,3 @@ class TarScanner:
         if member is not None and not block[504]:
             self._sparse = None
             self._begin(member, self._sparse_stored)
-
-
-def _with_records(member: Member, records: dict[bytes, bytes]) -> Member:
-    """The member as its pax records have it; sparse files (GNU 0.0 to 1.0) get their real size."""
-    size_bytes = member.size_bytes
-    if b"GNU.sparse.size" in records:
-        size_bytes = checked_size(decimal(records[b"GNU.sparse.size"]))
-    if b"GNU.sparse.realsize" in records:
-        size_bytes = checked_size(decimal(records[b"GNU.sparse.realsize"]))
-    path = records.get(b"path", member.name)
-    return member._replace(
-        name=records.get(b"GNU.sparse.name", path),
-        link=records.get(b"linkpath", member.link),
-        size_bytes=size_bytes,
-        uid=decimal(records[b"uid"]) if b"uid" in records else member.uid,
-        gid=decimal(records[b"gid"]) if b"gid" in records else member.gid,
-        mtime_s=seconds(records[b"mtime"]) if b"mtime" in records else member.mtime_s,
-    )

@@ -14,7 +14,8 @@ from collections import deque
 import msgspec
 
 from container_magics.core.layers import Entry, EntryScanner, entry_of
-from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink
+from container_magics.core.tarheader import MAX_MEMBERS, Sink
+from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive
 
 _LONGEST_LINE = 16 << 20

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import tarfile
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_magics.core import tarfields
-from container_magics.core.tarheader import BLOCK, Collected, Member, TarScanner
+from container_magics.core.tarheader import BLOCK, Collected, TarScanner
+from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive
 
 NAME = st.text(
@@ -238,6 +240,38 @@ def test_too_many_members() -> None:
     contents = [(tarfile.TarInfo(str(n)), b"") for n in range(11)]
     with pytest.raises(BadArchive, match="more than 10"):
         scan(archive(contents, tarfile.GNU_FORMAT), max_members=10)
+
+
+def header(kind: bytes, body: bytes) -> bytes:
+    """An extended header and its body."""
+    block = bytearray(one_file()[:BLOCK])
+    block[156:157], block[124:136] = kind, b"%011o\0" % len(body)
+    return signed(block) + body.ljust(-len(body) % BLOCK + len(body), b"\0")
+
+
+def record(text: bytes) -> bytes:
+    """One of less than 90 bytes."""
+    return b"%d %b\n" % (len(text) + 4, text)
+
+
+def test_a_global_header_with_a_great_many_keys_costs_each_member_nothing() -> None:
+    records = b"".join(record(b"key%07d=x" % n) for n in range(250_000))
+    start = time.perf_counter()
+    found = scan(header(b"g", records + record(b"path=of all")) + one_file(0)[:BLOCK] * 3000)
+    assert time.perf_counter() - start < 5  # with all keys copied for each it was 30 s
+    assert {member.name for member in found} == {b"of all"}
+    assert len(found) == 3000
+
+
+def test_a_global_header_with_a_value_of_no_sense() -> None:
+    with pytest.raises(BadArchive, match="global header"):
+        scan(header(b"g", b"10015 linkpath=" + b"x/" * 4999 + b"x\n"))
+
+
+@pytest.mark.parametrize("text", [b"path=not there", b"comment=of nothing"])
+def test_an_extended_header_without_its_member(text: bytes) -> None:
+    with pytest.raises(BadArchive, match="cut short"):
+        scan(header(b"x", record(text)))
 
 
 def test_an_extended_header_of_no_sense_is_refused_before_it_is_kept() -> None:
