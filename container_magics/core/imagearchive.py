@@ -22,11 +22,14 @@ from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layerblob import LayerBlob, check_digest
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, stack
 from container_magics.core.tarfields import verify
-from container_magics.core.tarheader import BLOCK, MAX_MEMBERS, Collected, Member, Sink, TarScanner
+from container_magics.core.tarheader import BLOCK, MAX_MEMBERS, Collected, Sink, TarScanner
+from container_magics.core.tarmember import Member
 from container_magics.core.terminal import plain
 from container_magics.errors import BadArchive
 
 _LONGEST_CHAIN = 8  # of links
+MAX_PARTS = 20_000
+"""Members of the archive itself: blobs, documents, links and folders. Each costs some kilobytes."""
 
 
 def name_in(member: Member) -> str:
@@ -91,7 +94,10 @@ class ImageArchive:
         self._documents: dict[str, bytes] = {}
         self._layers: dict[str, LayerBlob] = {}
         self._links: dict[str, str] = {}
-        self._scanner = TarScanner(self._member, max_members=max_members)
+        self._held_bytes = 0  # of all documents
+        self._read_members = 0  # of all layers before the last one
+        self._last: LayerBlob | None = None
+        self._scanner = TarScanner(self._member, max_members=min(max_members, MAX_PARTS))
         self.feed = self._scanner.feed
         self.close = self._scanner.close
 
@@ -147,15 +153,15 @@ class ImageArchive:
         """Who reads a member, by its first block: a document, or a layer."""
         # A layer's first file may be called "[id].js": a tar is known by its checksum.
         if start.lstrip()[:1] in (b"{", b"[") and not _is_tar(start):
-            held = sum(map(len, self._documents.values()))
-            return Collected(partial(self._documented, name), MAX_DOCUMENT_BYTES - held)
-        read = sum(layer.members for layer in self._layers.values())
-        scanner = self._new_scanner(self._max_members - read)
-        layer = LayerBlob(scanner, verify=self._verify)
-        self._layers[name] = layer
-        return layer
+            most = MAX_DOCUMENT_BYTES - self._held_bytes
+            return Collected(partial(self._documented, name), most)
+        self._read_members += self._last.members if self._last else 0
+        scanner = self._new_scanner(self._max_members - self._read_members)
+        self._last = self._layers[name] = LayerBlob(scanner, verify=self._verify)
+        return self._last
 
     def _documented(self, name: str, body: bytes) -> None:
+        self._held_bytes += len(body)
         if self._known.wants(name):
             self._known.document(name, body)
         self._documents[name] = body

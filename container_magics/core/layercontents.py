@@ -7,7 +7,8 @@ from functools import partial
 
 from container_magics.core.layerpaths import first_names
 from container_magics.core.layers import Entry, EntryScanner, Layer, Wanted, clean
-from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink
+from container_magics.core.tarheader import MAX_MEMBERS, Sink
+from container_magics.core.tarmember import Member
 
 
 def files_wanted(

@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
-from container_magics.core.tarheader import MAX_MEMBERS, Member, Sink, TarScanner
+from container_magics.core.tarheader import MAX_MEMBERS, Sink, TarScanner
+from container_magics.core.tarmember import Member
 from container_magics.core.terminal import plain
 from container_magics.errors import BadArchive
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from container_magics.core.layercontents import First
-from container_magics.core.tarheader import Member, Sink, TarScanner
+from container_magics.core.tarheader import Sink, TarScanner
+from container_magics.core.tarmember import Member
 from container_magics.engine.archive import body
 from container_magics.engine.client import Engine, told
 

@@ -18,7 +18,8 @@ from typing import Any
 from container_magics.core.chainid import chain_ids
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import LayersReading
-from container_magics.core.tarheader import MAX_MEMBERS, Collected, Member, Sink, TarScanner
+from container_magics.core.tarheader import MAX_MEMBERS, Collected, Sink, TarScanner
+from container_magics.core.tarmember import Member
 from container_magics.core.tarsplit import PackedTarSplit
 from container_magics.engine import layerrecords, policyfile, run
 from container_magics.engine.archive import feed

@@ -29,7 +29,8 @@ from oddimage import (
 
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, Layer
 from container_magics.core.layertree import merge
-from container_magics.core.tarheader import Member, Sink
+from container_magics.core.tarheader import Sink
+from container_magics.core.tarmember import Member
 from container_magics.engine import layerhelper
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.layercache import LayerCache

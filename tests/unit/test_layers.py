@@ -13,7 +13,7 @@ from container_magics.core.layerrules import check
 from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean, entry_of, shown
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import dive, wastes
-from container_magics.core.tarheader import Member
+from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html
 from container_magics.view.model import Group, Note, Stack, Table

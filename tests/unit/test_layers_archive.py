@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 
 import pytest
 from imageforms import blob, digest, tar
 
-from container_magics.core.imagearchive import ImageArchive
+from container_magics.core import imagearchive
+from container_magics.core.imagearchive import MAX_PARTS, ImageArchive
 from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layers import EntryScanner, ImageLayers
 from container_magics.core.layerunpack import zstd
-from container_magics.core.tarheader import Member, Sink
+from container_magics.core.tarheader import Sink
+from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive
 
 ONE, TWO = tar(("etc/a", b"a" * 3000), ("etc/b", b"b")), tar(("etc/.wh.a", b""))
@@ -212,6 +215,30 @@ def test_the_cap_on_entries_is_for_all_layers_together() -> None:
     archive.close()
     with pytest.raises(BadArchive, match="more than"):
         archive.image()
+
+
+def parts(count: int) -> bytes:
+    """An archive of so many members of one byte, that may be layers, and of empty lists."""
+    return tar(*((f"p{n}", b"x" if n % 2 else b"[]") for n in range(count)))
+
+
+def test_many_parts_cost_no_more_than_they_are() -> None:
+    archive, data = ImageArchive(), parts(MAX_PARTS)
+    start = time.perf_counter()
+    archive.feed(memoryview(data))
+    assert time.perf_counter() - start < 6  # by sums over all of them it was a minute
+
+
+def test_too_many_parts() -> None:
+    with pytest.raises(BadArchive, match="more than 20,000 members"):
+        ImageArchive().feed(memoryview(parts(MAX_PARTS + 1)))
+
+
+def test_the_cap_on_documents_is_for_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagearchive, "MAX_DOCUMENT_BYTES", 100)
+    ImageArchive().feed(memoryview(tar(("a", b"[" * 60), ("b", b"[" * 40))))
+    with pytest.raises(BadArchive, match="bytes"):
+        ImageArchive().feed(memoryview(tar(("a", b"[" * 60), ("b", b"[" * 41))))
 
 
 @pytest.mark.parametrize("name", ["[id].js", "{a}", " {"])
