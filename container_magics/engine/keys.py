@@ -85,7 +85,7 @@ class KeyFolder:
         """Write an ssh_config file for one box, and those that one jumps over; returns where. None:
         among the keys. UsageError when it cannot be written."""
         path = (path or self._folder / f"{address.box}.config").resolve()
-        if path.parent == (Path.home() / ".ssh").resolve():
+        if path.is_relative_to((Path.home() / ".ssh").resolve()):
             raise UsageError(
                 f"{path} is left alone, as all of ~/.ssh is.", hint="Choose another place."
             )

@@ -10,6 +10,7 @@ import asyncssh
 import pytest
 
 from container_magics.engine.keys import KeyFolder, public_key
+from container_magics.errors import UsageError
 
 MAKE = """
 import sys
@@ -61,3 +62,22 @@ def test_of_those_who_make_a_key_at_once_the_first_wins(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "hostkeys", "id_ed25519", "id_ed25519.pub",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["config", "config.d/box", "config.d/../deep/er/box"])
+def test_nothing_is_written_below_the_user_s_own_ssh_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    home = tmp_path / "home"
+    (home / ".ssh" / "config.d").mkdir(parents=True)
+    (home / ".ssh" / "deep" / "er").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    ring = KeyFolder(tmp_path / "keys")
+    address = ring.address("box", "127.0.0.1", 22)
+    (home / "link").symlink_to(home / ".ssh")
+    for path in (home / ".ssh" / where, home / "link" / where):
+        with pytest.raises(UsageError, match=r"as all of ~/\.ssh is"):
+            ring.own_config(address, path)
+    assert not [each for each in (home / ".ssh").rglob("*") if each.is_file()]
+    beside = ring.own_config(address, home / ".ssh-mine")
+    assert "Host box\n" in beside.read_text()
