@@ -15,9 +15,16 @@ from container_magics.core.terminal import plain
 from container_magics.errors import CheckFailed, ContainerMagicsError, TimedOut
 from container_magics.practice.exercises import Verdict, sentence
 
+AGAIN_S = 0.5
+"""So long after its time a script that has caught the end of it is ended once more."""
+
 
 class _Missing(Exception):
     """What ``fail`` raises: a check's way to say what is missing."""
+
+
+class _Over(BaseException):
+    """The time is over; no Exception, for a script may catch those, and go on."""
 
 
 def check(script: Script, exercise: Exercise, names: Mapping[str, Any]) -> Verdict:
@@ -72,12 +79,16 @@ def limit(timeout_s: float) -> Iterator[None]:
         return
 
     def over(_signal: int, _frame: FrameType | None) -> None:
-        raise TimedOut(f"The check was stopped: it ran longer than {timeout_s:g} s.")
+        raise _Over
 
     before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, timeout_s)
     try:
-        yield
+        try:
+            signal.setitimer(signal.ITIMER_REAL, timeout_s, AGAIN_S)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _Over:
+        raise TimedOut(f"The check was stopped: it ran longer than {timeout_s:g} s.") from None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

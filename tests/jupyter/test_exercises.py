@@ -144,7 +144,18 @@ def test_a_check_that_raises_says_so_in_a_sentence(own: Notebook) -> None:
     assert not seen.error
 
 
-@pytest.mark.parametrize("code", ["python\nwhile True: pass", "\nsleep 100", "\nyes", "\ncat"])
+CATCHES = """python
+import time
+while True:
+    try:
+        time.sleep(100)
+    except Exception:
+        pass"""
+
+
+@pytest.mark.parametrize(
+    "code", ["python\nwhile True: pass", CATCHES, "\nsleep 100", "\nyes", "\ncat"]
+)
 def test_a_check_that_hangs_is_stopped(notebook: Notebook, box: str, code: str) -> None:
     cell = f"%%exercise hang --box {BOX} --timeout 1s\nx\n--- check {code}\n--- solution\ny"
     begun(notebook, cell)

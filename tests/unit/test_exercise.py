@@ -139,6 +139,7 @@ true
 def test_a_file_has_several_with_their_settings() -> None:
     first, second = parse_file(FILE, "lesson.md")
     assert (first.name, first.settings.points, first.settings.box) == ("first", 2, "one")
+    assert first.settings.timeout_s == 15
     assert (second.name, second.settings.timeout_s, second.settings.box) == ("second", 60, "box")
     assert parse_file(packed_file(FILE), "lesson.md") == (first, second)
     assert "# Exercises of a lesson" in packed_file(FILE)
