@@ -163,6 +163,22 @@ def is_kernels(folder: Path) -> bool:
     return folder.name.startswith(KERNEL_SOCKETS) and is_ours_alone(folder)
 
 
+def allowed_number(engine: Engine, number: int, but: Collection[str] = ()) -> None:
+    """PolicyDenied when so many more containers would be too many. ``allowed`` counts what runs:
+    of several that start at once it sees none. ``but`` as there."""
+    rules = policy()
+    if rules is not None and rules.containers is not None:
+        refuse_number(rules, number, running(engine, but))
+
+
+def refuse_number(rules: Policy, number: int, others: int) -> None:
+    """PolicyDenied when ``number`` more are too many where ``others`` run."""
+    denial = rules.check_count(others + number - 1)
+    if denial is not None:
+        sentence = f"{number} containers are too many, where {others} others of yours run"
+        raise denied(replace(denial, sentence=f"{sentence}, and {rules.containers} may"))
+
+
 def running(engine: Engine, but: Collection[str] = (), *, project: str = "") -> int:
     """How many containers of this user run, but those that wait for a cell, those IDs, and those
     of that Compose project."""
@@ -210,10 +226,7 @@ def allowed_services(engine: Engine, project: str, config: Mapping[str, Any]) ->
         services[name] = bounded_service(service or {}, rules.memory_bytes, rules.cpus, rules.pids)
     wanted = sum(map(replicas, services.values()))
     others = running(engine, project=project) if rules.containers is not None else 0
-    denial = rules.check_count(others + wanted - 1)
-    if denial is not None:
-        sentence = f"{wanted} containers are too many, where {others} others of yours run"
-        raise denied(replace(denial, sentence=f"{sentence}, and {rules.containers} may"))
+    refuse_number(rules, wanted, others)
     return {**made, "services": services}
 
 

@@ -10,14 +10,10 @@ from container_magics.engine import containers, images
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import SNAPSHOT, USER, Owner
 from container_magics.errors import NotFound, UsageError
+from container_magics.practice.box import none_of
+from container_magics.practice.boxfind import container_name, facts_of, settings_of
 from container_magics.practice.boxspec import SETTINGS
-from container_magics.practice.sshbox import (
-    container_name,
-    facts_of,
-    none_of,
-    settings_of,
-    start,
-)
+from container_magics.practice.sshbox import start
 from container_magics.session.stopper import Stopper
 
 REPOSITORY = "container-magics/snapshot-"

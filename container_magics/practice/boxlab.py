@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from container_magics.core.boxes import BoxSettings
-from container_magics.engine import networks
+from container_magics.engine import networks, policyfile
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner
+from container_magics.practice.boxfind import listed, name_of
 from container_magics.practice.sshbox import Box, ready, start
 from container_magics.session.stopper import Stopper
 
@@ -40,14 +41,17 @@ def start_all(
 ) -> list[Box]:
     """Start fresh boxes at the same time, and return them in order once one can log in to each.
     The first error of one is raised when all have come to an end. ``replacing`` as for ``start``.
+    PolicyDenied, before any is made, where they are too many together.
     """
 
     def one(name: str) -> Box:
         start(engine, owner, name, settings, stopper, replacing=replacing)
-        return ready(engine, owner, name)
+        return ready(engine, owner, name, stopper)
 
     if len(names) == 1:
         return [one(names[0])]
+    going = [each for each in listed(engine, owner) if replacing and name_of(each) in names]
+    policyfile.allowed_number(engine, len(names), [each.container_id for each in going])
     with ThreadPoolExecutor(AT_ONCE, "container-magics box") as pool:
         waiting = [pool.submit(one, name) for name in names]
         try:

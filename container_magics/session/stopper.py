@@ -29,9 +29,15 @@ class Stopper:
     def __init__(self, timeout_s: float | None = None) -> None:
         self.timeout_s = timeout_s
         self.why: Literal["", "interrupt", "timeout"] = ""
-        self.guarding = False
+        self._shields = 0
+        self._counting = threading.Lock()  # several boxes may start at once under one stopper
         # a SimpleQueue alone may be put to from a signal handler that has interrupted a put
         self._told: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    @property
+    def guarding(self) -> bool:
+        """Whether a press ends what runs, or is remembered."""
+        return self._shields > 0
 
     def press(self) -> None:
         """Ask for the end; may be called from anywhere, as often as one likes."""
@@ -60,11 +66,15 @@ class Stopper:
     @contextmanager
     def shield(self) -> Iterator[None]:
         """While the block runs, a press is only remembered."""
-        before, self.guarding = self.guarding, True
+        self._shield(1)
         try:
             yield
         finally:
-            self.guarding = before
+            self._shield(-1)
+
+    def _shield(self, more: int) -> None:
+        with self._counting:
+            self._shields += more
 
     def _watch(
         self, send: Callable[[str], None], abandon: Callable[[], None], over: object

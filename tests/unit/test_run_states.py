@@ -158,3 +158,15 @@ def test_a_press_before_the_program_is_remembered() -> None:
     assert [name for name, _ in sent_by(stopper, lasts_s=0.3)] == ["TERM"]
     with pytest.raises(KeyboardInterrupt):
         stopper.check()
+
+
+def test_shields_of_several_threads_count_each_other() -> None:
+    """Twenty boxes start at once under one stopper: the first that is done ends its own alone."""
+    stopper = Stopper()
+    first, second = stopper.shield(), stopper.shield()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert stopper.guarding
+    second.__exit__(None, None, None)
+    assert not stopper.guarding
