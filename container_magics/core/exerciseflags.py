@@ -23,8 +23,9 @@ TEACHER = """The cell is a text for the student in Markdown, and parts under mar
   --- reset        makes a clean start again; the setup, where it is left out
 
 Setup, check and reset are shell for the student in the box; `on CONTAINER as USER` after the mark
-says otherwise. After `python` they are Python with the notebook's variables, `engine` and
-`fail(text)`; what setup and reset set is there afterwards."""
+says otherwise. After `python` they are Python with the notebook's variables, `engine`,
+`box_container` (the engine's name for the box) and `fail(text)`; what setup and reset set is there
+afterwards."""
 
 
 def exercise_parser() -> FlagParser:

@@ -111,6 +111,7 @@ def rm(bench: Workbench, request: BoxRequest) -> None:
     for name in request.names:
         _forget(bench, [name])
         sshbox.remove(bench.engine, bench.owner, name)
+        bench.box_containers.pop(name, None)
         show(Note(f"{name} is gone; its keys are kept.", "ok"))
 
 
@@ -270,6 +271,8 @@ def _forget(bench: Workbench, names: Sequence[str]) -> None:
 def _shown(bench: Workbench, box: Box) -> None:
     """Where the box is, and how to log in."""
     bench.keep(BOX, box)
+    if box.container not in ("", box.name):
+        bench.box_containers[box.name] = box.container
     joined = box.name in bench.joined
     via = None if joined else box.address.via
     # a class's gateway is no box of the reader's: it is where the box is

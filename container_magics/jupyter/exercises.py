@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SEED_VARIABLE = "CONTAINER_MAGICS_SEED"
 STABLE_SEED = "stable"
-OURS = ("engine", "fail", "__builtins__")
+OURS = ("engine", "box_container", "fail", "__builtins__")
 """Names that a script finds, and the notebook does not."""
 
 
@@ -113,7 +113,7 @@ class Exercises:
         script = exercise.check
         joined = self._bench.joined.get(exercise.settings.box)
         if script.python:
-            verdict = pythonscript.check(script, exercise, self._names())
+            verdict = pythonscript.check(script, exercise, self._names(exercise))
         elif joined:
             verdict = over_ssh.check(joined.box, exercise, script)
         else:
@@ -146,7 +146,7 @@ class Exercises:
             with stop_button(stopper):
                 practice.prepare(engine, owner, exercise, script, stopper)
             return
-        names = self._names()
+        names = self._names(exercise)
         before = dict(names)
         pythonscript.prepare(script, exercise, names)
         for name in before.keys() - names.keys():
@@ -154,9 +154,12 @@ class Exercises:
         changed = {k: v for k, v in names.items() if k not in before or before[k] is not v}
         self._bench.shell.user_ns.update({k: v for k, v in changed.items() if k not in OURS})
 
-    def _names(self) -> dict[str, Any]:
-        """What a script in Python sees: the notebook's variables, and the engine."""
-        return {**self._bench.shell.user_ns, "engine": self._bench.engine}
+    def _names(self, exercise: Exercise) -> dict[str, Any]:
+        """What a script in Python sees: the notebook's variables, the engine, and what the
+        exercise's box is called there: others may have one of the same name."""
+        engine = self._bench.engine
+        container = practice.container_of(engine, self._bench.owner, exercise)
+        return {**self._bench.shell.user_ns, "engine": engine, "box_container": container}
 
 
 def in_box(script: Script | None) -> bool:

@@ -27,6 +27,7 @@ from container_magics.view.present import life, lists
 
 def container(bench: Workbench, words: Namespace) -> Any:
     """Do one verb of %container; returns what wait, stats and those that list give, None else."""
+    words.names = [own(bench, name, words.verb) for name in words.names]
     match words.verb:
         case "sweep":
             swept(bench)
@@ -50,6 +51,15 @@ def container(bench: Workbench, words: Namespace) -> Any:
         case _:
             act(bench, some(words), words)
     return None
+
+
+def own(bench: Workbench, name: str, verb: str) -> str:
+    """The engine's name for this notebook's box of that name, which is another one where several
+    users have such a box; else the name itself. What cp has without a colon is a file's name."""
+    container, colon, path = name.partition(":")
+    if verb == "cp" and not colon:
+        return name
+    return bench.box_containers.get(container, container) + colon + path
 
 
 def swept(bench: Workbench) -> None:

@@ -121,6 +121,7 @@ class Workbench(Configurable):
         self.built_images: dict[str, str] = {}  # tag -> what this session built last for it
         self.failed_builds: dict[str, FailedBuild] = {}
         self.joined: dict[str, Joined] = {}  # boxes of a class, by their name here
+        self.box_containers: dict[str, str] = {}  # what the engine calls a box, by its name here
 
     def _replay_as_asked(self) -> Replay | None:
         if os.environ.get("CONTAINER_MAGICS_REPLAY", "") in ("", "0"):

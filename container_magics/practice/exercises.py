@@ -15,7 +15,7 @@ from container_magics.engine.client import Engine
 from container_magics.engine.keys import BOX_USER
 from container_magics.engine.ownership import PURPOSE, Owner
 from container_magics.errors import CheckFailed, Conflict, ContainerMagicsError, NotFound, TimedOut
-from container_magics.practice.sshbox import named_box
+from container_magics.practice.boxfind import container_name, named_box
 from container_magics.session.run import run_inside
 from container_magics.session.stopper import Stopper
 
@@ -75,6 +75,12 @@ def box_id(engine: Engine, owner: Owner, exercise: Exercise) -> str:
     """The ID of the container in which the exercise takes place; "" when there is none."""
     _, facts = named_box(engine, owner, exercise.settings.box)
     return str(facts["Id"]) if facts else ""
+
+
+def container_of(engine: Engine, owner: Owner, exercise: Exercise) -> str:
+    """The engine's name for the container in which the exercise takes place: this student's own,
+    where several have a box so called."""
+    return container_name(engine, owner, exercise.settings.box)
 
 
 def sentence(said: str, status: int) -> str:

@@ -21,7 +21,7 @@ from container_magics.engine.client import Engine
 from container_magics.engine.ownership import SESSION, USER, Owner, owner
 from container_magics.errors import NotFound, SshFailed
 from container_magics.practice import boxspec, sshbox
-from container_magics.practice.exercises import check
+from container_magics.practice.exercises import check, container_of
 from container_magics.practice.logins import run_on
 from container_magics.session.build import build
 from container_magics.session.sweep import end_session
@@ -64,6 +64,8 @@ def test_each_student_of_a_shared_engine_has_a_box_of_the_same_name(
                                Settings(box=name))  # fmt: skip
         assert check(engine, ada, looks, looks.check).passed
         assert not check(engine, grace, looks, looks.check).passed
+        assert container_of(engine, ada, looks) == name
+        assert container_of(engine, grace, looks) == f"{name}-grace"
         labels = engine.api.inspect_container(f"{name}-grace")["Config"]["Labels"]
         assert (labels[USER], labels[SESSION]) == ("grace", grace.session)
         sshbox.remove(engine, grace, name)

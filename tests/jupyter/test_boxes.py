@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from conftest import Notebook
 from leftovers import Inventory
 
 from container_magics.engine.client import Engine
+from container_magics.engine.ownership import owner
+from container_magics.practice import sshbox
+from container_magics.session.sweep import end_session
 
 BOX = "cm-test-life"
 REMOVE_SNAPSHOTS = """
@@ -277,3 +281,32 @@ def test_a_login_is_kept_from_cell_to_cell(notebook: Notebook, fresh: str) -> No
     assert ports() != before
     notebook.run(f"%%ssh {BOX} --timeout 1s\nsleep 60")
     assert run(notebook, f"%%ssh {BOX}\nhostname") == f"{BOX}\n"
+
+
+def test_one_s_own_box_is_looked_into_where_another_user_has_that_name(
+    notebook: Notebook, engine: Engine, nothing_left: Inventory
+) -> None:
+    """By Python checks, %container, --in and %shell: the engine's name for it is another."""
+    ada = replace(owner(), user="ada", session=f"{owner().session} ada")
+    theirs = f"{BOX}-shared"
+    try:
+        sshbox.start(engine, ada, theirs)
+        sshbox.ready(engine, ada, theirs)
+        run(notebook, f"%sshbox {theirs}\nmine = box.container")
+        mine = run(notebook, "print(mine)").strip()
+        assert mine == f"{theirs}-{owner().user}"
+        run(notebook, f"%%ssh {theirs}\ntouch mine")
+        assert "/home/student/mine" in run(notebook, f"%container changes {theirs}")
+        assert mine in run(notebook, f"%container inspect {theirs}")
+        assert "/home/student\nmine\n" in run(
+            notebook, f"%%container --in {theirs}\ncd /home/student; pwd; ls"
+        )
+        run(notebook, f"%container cp {theirs}:/home/student/mine /tmp/{mine}")
+        Path(f"/tmp/{mine}").unlink()
+        assert mine in run(notebook, f"%shell {theirs}")
+        run(notebook, f"%%exercise whose --box {theirs}\nx\n--- check python\n"
+            "assert box_container == mine\n--- solution\ny")  # fmt: skip
+        assert "whose: done" in run(notebook, "%check")
+    finally:
+        notebook.run(f"%sshbox rm {theirs}")
+        end_session(engine, ada)

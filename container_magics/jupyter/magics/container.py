@@ -86,7 +86,8 @@ class ContainerMagics(BenchMagics):
         from container_magics.jupyter.runcell import run_cell
         from container_magics.session.run import run_inside
 
-        bench, name = self.bench, options.inside
+        bench = self.bench
+        name = bench.box_containers.get(options.inside, options.inside)
         run_cell(
             bench,
             options,

@@ -29,5 +29,6 @@ class ShellMagics(BenchMagics):
         from container_magics.view.present import life as present
 
         words = shell_parser().parse(line)
-        _, name = running(self.bench.engine, words.container)
+        asked = self.bench.box_containers.get(words.container, words.container)
+        _, name = running(self.bench.engine, asked)
         display({**bundle(present.terminal(name)), SHELL: {"container": name}}, raw=True)
