@@ -48,8 +48,11 @@ def status_of(error: ContainerMagicsError) -> int:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 502)
 
 
-def told(error: ContainerMagicsError) -> Entry:
-    """An error as Jupyter's JSON, with what to do about it."""
+def told(error: Exception) -> Entry:
+    """An error as Jupyter's JSON, with what to do about it; of one that is not ours, its kind."""
+    if not isinstance(error, ContainerMagicsError):
+        message = f"The Jupyter server failed at what the engine said ({type(error).__name__})."
+        return told(ContainerMagicsError(message, hint="Its log says where."))
     return {
         "message": str(error),
         "reason": type(error).__name__,

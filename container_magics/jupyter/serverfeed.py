@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
+from traitlets.log import get_logger
 
 from container_magics.errors import ContainerMagicsError
 from container_magics.jupyter import serverengine
@@ -80,11 +81,9 @@ class Feed:
                 engine = self._held.engine()
                 self._listen(engine)
                 retry_s = FIRST_RETRY_S
-            except ContainerMagicsError as error:
+            except Exception as error:  # noqa: BLE001 - without this thread all pages grow old
+                self._say_lost(error)
                 self._held.forget(engine)
-                self._say_state(
-                    {"ok": False, "name": "", "version": "", **serverengine.told(error)}
-                )
                 self._wake.wait(retry_s)
                 retry_s = min(LAST_RETRY_S, 2 * retry_s)
 
@@ -119,6 +118,11 @@ class Feed:
         with self._lock:
             self._state = said
         self._say_text(said)
+
+    def _say_lost(self, error: Exception) -> None:
+        if not isinstance(error, ContainerMagicsError):
+            get_logger().error("container-magics: the feed begins anew", exc_info=error)
+        self._say_state({"ok": False, "name": "", "version": "", **serverengine.told(error)})
 
     def _say(self, message: Entry) -> None:
         self._say_text(json.dumps(message))

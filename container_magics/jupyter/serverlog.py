@@ -17,7 +17,7 @@ from tornado.websocket import WebSocketClosedError
 
 from container_magics.core.terminal import TerminalText, plain
 from container_magics.errors import ContainerMagicsError, UsageError
-from container_magics.jupyter.serverengine import HeldEngine, checked
+from container_magics.jupyter.serverengine import HeldEngine, checked, told
 from container_magics.jupyter.serversocket import TellingSocket
 
 if TYPE_CHECKING:
@@ -86,8 +86,11 @@ class LogSocket(TellingSocket):
             tail = lines(self.get_query_argument("tail", "200"))
             self._stream = await asyncio.to_thread(self._opened, name, tail)
             await self._follow(self._stream)
-        except ContainerMagicsError as error:
-            await self._send({"error": str(error), "hint": error.hint})
+        except Exception as error:  # any: else the page would wait for ever
+            if not isinstance(error, ContainerMagicsError):
+                self.log.exception("container-magics: a log has ended")
+            why = told(error)
+            await self._send({"error": why["message"], "hint": why["hint"]})
         self.close()
 
     def _opened(self, name: str, tail: int) -> LogStream:
@@ -138,18 +141,18 @@ def reader(stream: LogStream, waiting: Held) -> asyncio.Future[None]:
     done: asyncio.Future[None] = loop.create_future()
 
     def read() -> None:
-        error: ContainerMagicsError | None = None
+        error: Exception | None = None
         try:
             for output in stream.output():
                 waiting.add(output.data)
-        except ContainerMagicsError as lost:
+        except Exception as lost:  # noqa: BLE001 - it is raised where the end is waited for
             error = lost
         finally:
             stream.close()
         with suppress(RuntimeError):  # the loop is closed: the server ends
             loop.call_soon_threadsafe(finish, error)
 
-    def finish(error: ContainerMagicsError | None) -> None:
+    def finish(error: Exception | None) -> None:
         if not done.cancelled():
             done.set_exception(error) if error else done.set_result(None)
 
