@@ -14,6 +14,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 from IPython.core.interactiveshell import InteractiveShell
 
 from container_magics.core.argparser import FlagParser
+from container_magics.core.cellbody import in_body
 from container_magics.core.completion import Kind, Wanted, magic_at, wanted
 from container_magics.jupyter.enginenames import PATIENCE_S, EngineNames
 from container_magics.jupyter.workbench import Workbench
@@ -69,13 +70,16 @@ class Tab:
         self.names = EngineNames(lambda: bench.engine)
 
     def matches(self, text: str, line: int, column: int) -> dict[str, Any]:
-        """IPython's MatcherResult (its API version 2) for a cursor in a cell's text. In a line
-        of ours nobody else is asked, even when we know nothing."""
+        """IPython's MatcherResult (its API version 2) for a cursor in a cell's text.
+
+        In a line of ours, and in a body that is not Python, nobody else is asked, even when we
+        know nothing.
+        """
         place = magic_at(text, line, column)
         parser = parser_of(self.bench.shell, place[0]) if place else None
-        if place is None or parser is None:
+        asked = wanted(parser, place[1]) if place and parser else in_body(text, line, column)
+        if asked is None:
             return {"completions": []}
-        asked = wanted(parser, place[1])
         return {
             "completions": list(self.completions(asked)) or Silence(),
             "matched_fragment": asked.fragment,

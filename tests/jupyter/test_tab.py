@@ -236,6 +236,29 @@ def test_where_nothing_can_be_known_python_is_not_offered(notebook: Notebook, ce
     assert tab(notebook, cell).matches == []
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%container x\nname_of",
+        "%%ssh box\nls te",
+        "%%compose\nservices:\n  name_of",
+        "%%image x\nFROM scratch\nRUN echo name_of",
+    ],
+)
+def test_the_body_of_a_cell_is_not_python(notebook: Notebook, cell: str) -> None:
+    notebook.run("name_of_python = 1; import pathlib; pathlib.Path('test-file').touch()")
+    assert tab(notebook, cell).matches == []
+    own = "%%container x --as python\nname_of"
+    assert tab(notebook, own).matches == ["name_of_python"]  # as it was: Python is Python
+
+
+def test_a_dockerfile_completes(notebook: Notebook) -> None:
+    assert tab(notebook, "%%image x\nFR").matches == ["FROM"]
+    found = tab(notebook, "%%image x\nFROM scratch AS first\nCOPY --from=fi")
+    assert found.matches == ["first"]
+    assert found.begin == found.end - 2
+
+
 def test_python_s_own_completion_is_left_alone(notebook: Notebook) -> None:
     notebook.run("alphabet = 'abc'")
     assert tab(notebook, "alpha").matches == ["alphabet"]
