@@ -13,7 +13,8 @@ class RenderedView extends Widget implements IRenderMime.IRenderer {
   }
 }
 
-function drawn(model: IRenderMime.IMimeModel): HTMLElement {
+/** The view of an output, or the text that was saved beside it. */
+export function drawn(model: IRenderMime.IMimeModel): HTMLElement {
   try {
     // A notebook may hold anything under our type: `render` throws where it is no view.
     return render(model.data[MIME] as unknown as View);

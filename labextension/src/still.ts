@@ -4,8 +4,7 @@ import type { JupyterFrontEndPlugin } from "@jupyterlab/application";
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { PanelLayout, Widget } from "@lumino/widgets";
 
-import { render } from "./render";
-import { MIME, type View } from "./view";
+import { drawn } from "./mime";
 
 const LIVE = "application/vnd.container-magics.live.v1+json";
 const WIDGET = "application/vnd.jupyter.widget-view+json";
@@ -27,7 +26,7 @@ class LiveOrStill extends Widget implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const panel = this.layout as PanelLayout;
     const still = new Widget();
-    still.node.append(render(model.data[MIME] as unknown as View));
+    still.node.append(drawn(model));
     panel.addWidget(still);
     if (!this.renderers.getFactory(WIDGET)) return;
     const live = this.renderers.createRenderer(WIDGET);
