@@ -142,9 +142,9 @@ def forced(body: bytes) -> bool:
     return bool(asked.get("force", False))
 
 
-def handlers(base_url: str) -> list[Any]:
-    """All of them, under the server's own base URL."""
-    held, name = HeldEngine(), "([^/]+)"
+def handlers(base_url: str, root: str = "") -> list[Any]:
+    """All of them, under the server's own base URL; ``root`` is the folder that it serves."""
+    held, name = HeldEngine(root), "([^/]+)"
     engine = {"held": held}
     found: list[tuple[str, Any, dict[str, Any]]] = [
         ("state", StateHandler, engine),
@@ -162,4 +162,4 @@ def handlers(base_url: str) -> list[Any]:
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     """Add our handlers; what Jupyter Server calls when it starts."""
     app: Any = server.web_app  # tornado's method is untyped
-    app.add_handlers(".*$", handlers(app.settings["base_url"]))
+    app.add_handlers(".*$", handlers(app.settings["base_url"], server.root_dir))

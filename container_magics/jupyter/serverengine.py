@@ -64,11 +64,13 @@ def told(error: Exception) -> Entry:
 class HeldEngine:
     """The engine, looked for when first needed, and again after it went away.
 
-    Its methods wait for the engine: call them in threads.
+    Its methods wait for the engine: call them in threads. ``root`` is the folder of the server's
+    notebooks, as their containers' labels have it; "" where it is not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: str = "") -> None:
         """Nothing is asked yet."""
+        self.root = root
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 
@@ -100,9 +102,14 @@ class HeldEngine:
     def state(self) -> Entry:
         """Which engine this is and that it answers now; or the sentence why none does."""
         try:
-            return self.ask(_well)
+            return {**self.ask(_well), "root": self.root}
         except ContainerMagicsError as error:
-            return {"ok": False, "name": "", "version": "", "where": "", **told(error)}
+            return self.none(error)
+
+    def none(self, error: Exception) -> Entry:
+        """The state when there is no engine, and why."""
+        nothing = {"ok": False, "name": "", "version": "", "where": "", "root": self.root}
+        return {**nothing, **told(error)}
 
 
 def _well(engine: Engine) -> Entry:

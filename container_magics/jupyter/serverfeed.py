@@ -122,7 +122,7 @@ class Feed:
     def _say_lost(self, error: Exception) -> None:
         if not isinstance(error, ContainerMagicsError):
             get_logger().error("container-magics: the feed begins anew", exc_info=error)
-        self._say_state({"ok": False, "name": "", "version": "", **serverengine.told(error)})
+        self._say_state(self._held.none(error))
 
     def _say(self, message: Entry) -> None:
         self._say_text(json.dumps(message))

@@ -99,7 +99,7 @@ export class Live {
       }
       const message = this._trans.__("The Jupyter server does not tell what the engine does.");
       const hint = this._trans.__("Is it still running?");
-      const state = { ok: false, name: "", version: "", message, hint };
+      const state = { ok: false, name: "", version: "", root: "", message, hint };
       this.hear({ type: "state", state });
       setTimeout(() => {
         this.listen();

@@ -5,6 +5,8 @@ export interface State {
   readonly ok: boolean;
   readonly name: string;
   readonly version: string;
+  /** The folder that the server serves, as notebooks in labels begin; "" where it is not known. */
+  readonly root: string;
   /** Why no engine answers, and what to do about it; "" while one does. */
   readonly message: string;
   readonly hint: string;
@@ -119,11 +121,11 @@ export interface Groups {
   readonly others: ReadonlyArray<Container>;
 }
 
-/** The containers of the notebook at `path` of this server ("" for none of its own), of the user's
- * other notebooks, and all others; in each, those that run come first. */
-export function grouped(containers: ReadonlyArray<Container>, path: string): Groups {
+/** The containers of the notebook at `path` of a server of the folder `root` ("" for none of its own),
+ * of the user's other notebooks, and all others; in each, those that run come first. */
+export function grouped(containers: ReadonlyArray<Container>, path: string, root: string): Groups {
   const ordered = [...containers].sort((one, other) => Number(runs(other)) - Number(runs(one)));
-  const isHere = (one: Container): boolean => isOf(one, path);
+  const isHere = (one: Container): boolean => isOf(one, path, root);
   return {
     here: ordered.filter(isHere),
     mine: ordered.filter((one) => one.mine && !isHere(one)),
@@ -131,10 +133,19 @@ export function grouped(containers: ReadonlyArray<Container>, path: string): Gro
   };
 }
 
-function isOf(container: Container, path: string): boolean {
+function isOf(container: Container, path: string, root: string): boolean {
   const place = path.replace(/^[A-Za-z]+:/, ""); // a drive of JupyterLab's, such as RTC:
   const { mine, notebook } = container;
-  return mine && place !== "" && (notebook === place || notebook.endsWith(`/${place}`));
+  if (!mine || place === "") {
+    return false;
+  }
+  const whole = `${plain(root).replace(/\/+$/, "")}/${place}`;
+  return root === "" ? plain(notebook).endsWith(whole) : plain(notebook) === whole;
+}
+
+/** A path as the page writes paths, whatever machine the server is on. */
+function plain(path: string): string {
+  return path.replaceAll("\\", "/");
 }
 
 /** Whether its programs are there, be they paused. */

@@ -120,7 +120,7 @@ export class Panel extends Widget {
     this.node.classList.toggle("no-engine", state?.ok === false);
   }
 
-  private _drawContainers({ containers }: Holdings): void {
+  private _drawContainers({ containers, state }: Holdings): void {
     const focused = this._focused();
     const before = this._rows;
     this._rows = new Map(
@@ -133,7 +133,7 @@ export class Panel extends Widget {
     const rows = (some: ReadonlyArray<Container>): HTMLLIElement[] =>
       some.flatMap((one) => this._rows.get(one.container_id)?.node ?? []);
     const { notebookFirst, othersToo } = this._preferences;
-    const groups = grouped(containers, notebookFirst ? this._path : "");
+    const groups = grouped(containers, notebookFirst ? this._path : "", state?.root ?? "");
     this._sections.here.show(rows(groups.here));
     this._sections.mine.show(rows(groups.mine));
     this._sections.others.show(rows(groups.others));

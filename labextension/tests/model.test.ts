@@ -22,7 +22,7 @@ function names(containers: ReadonlyArray<Container>): string[] {
   return containers.map((one) => one.name);
 }
 
-const UP = { ok: true, name: "Docker", version: "20.10", message: "", hint: "" };
+const UP = { ok: true, name: "Docker", version: "20.10", root: "/home/me", message: "", hint: "" };
 
 describe("a message", () => {
   it("of an engine that answers has every list read", () => {
@@ -65,14 +65,33 @@ describe("the order", () => {
         container("liar", { notebook: "/home/me/a/x.ipynb" }),
       ],
       "RTC:a/x.ipynb",
+      "/home/me",
     );
     expect(names(groups.here)).toEqual(["own", "ended"]);
     expect(names(groups.mine)).toEqual(["other"]);
     expect(names(groups.others)).toEqual(["stranger", "liar"]);
   });
 
+  it.each([
+    ["/home/me", ["root"]],
+    ["/home/me/a/", ["below"]],
+    ["/", []],
+    ["C:\\me", ["drive"]],
+    ["", ["root", "below", "elsewhere", "drive"]], // not known: the end of the path has to do
+  ])("knows the notebook of a server of %s from others of its name", (root, here) => {
+    const made = (name: string, notebook: string): Container => container(name, { mine: true, notebook });
+    const all = [
+      made("root", "/home/me/x.ipynb"),
+      made("below", "/home/me/a/x.ipynb"),
+      made("elsewhere", "/srv/x.ipynb"),
+      made("drive", "C:\\me\\x.ipynb"),
+      made("longer", "/home/me/xx.ipynb"),
+    ];
+    expect(names(grouped(all, "x.ipynb", root).here)).toEqual(here);
+  });
+
   it("has none of this notebook where none is open", () => {
-    expect(grouped([container("a", { mine: true, notebook: "x.ipynb" })], "").here).toEqual([]);
+    expect(grouped([container("a", { mine: true, notebook: "x.ipynb" })], "", "/").here).toEqual([]);
   });
 });
 

@@ -180,6 +180,7 @@ def test_the_state_names_the_engine(server: Server, engine: Engine) -> None:
     facts = engine.facts()
     told = answer.content
     assert (told["ok"], told["name"], told["version"]) == (True, facts.name, facts.version)
+    assert told["root"] == str(server.folder)
 
 
 def test_lists_have_what_the_engine_has(server: Server, box: str) -> None:
