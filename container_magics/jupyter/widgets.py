@@ -151,7 +151,7 @@ class Dashboard(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         super().close()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        view = lists.containers(self._found, stable=self._bench.stable)
+        view = lists.still(self._found, stable=self._bench.stable)
         return with_still(self, super()._repr_mimebundle_(**options), view)
 
 

@@ -19,6 +19,8 @@ from container_magics.view.present.run import reachable
 
 SHORT_ID = 12
 MOST_CHANGES = 200
+MOST_SAVED = 40
+"""Rows of a live list; with more, its output would be over 50 KB."""
 
 
 def containers(found: Sequence[ContainerFacts], *, stable: bool) -> View:
@@ -37,6 +39,12 @@ def containers(found: Sequence[ContainerFacts], *, stable: bool) -> View:
     )
     names = ("name", "image", "state", "ports", "made here")
     return Table(tuple(Column(name) for name in names), rows, empty="no containers")
+
+
+def still(found: Sequence[ContainerFacts], *, stable: bool) -> View:
+    """A live list as it is saved with its notebook: the first of many, and how many more."""
+    shown, more = containers(found[:MOST_SAVED], stable=stable), len(found) - MOST_SAVED
+    return Group((shown, Note(f"… and {count(more)} more"))) if more > 0 else shown
 
 
 def images(found: Sequence[ImageFacts], *, stable: bool, digests: bool = False) -> View:
