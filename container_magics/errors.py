@@ -17,8 +17,9 @@
     |   +-- RegistryRefused    a registry does not give or take an image
     |   |   +-- LoginNeeded    ... without a login, or with the one that it got
     |   |   +-- RateLimited    ... for now: it was asked too often
-    |   +-- NotSupported       this engine cannot do what was asked
     |   +-- EngineRefused      any other refusal, in the engine's own words
+    |   +-- NotSupported       this engine cannot do what was asked
+    |   |   +-- KeptBack       ... for what stands before it lets that through to nobody
     +-- WorkFailed             the engine did its part; the work in it did not succeed
     |   +-- ContainerFailed    a program ended with a status other than 0
     |   |   +-- KernelDied     ... and it was a notebook's kernel
@@ -141,6 +142,16 @@ class RateLimited(RegistryRefused):
     """It was asked too often, and answers again later."""
 
 
+class EngineRefused(EngineError):
+    """Any other refusal, in the engine's own words. ``status`` is the HTTP status."""
+
+    def __init__(
+        self, sentence: str, *, status: int, hint: str = "", facts: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(sentence, hint=hint, facts=facts)
+        self.status = status
+
+
 class NotSupported(EngineError):
     """This engine cannot do it. ``engine`` is its name or address, ``feature`` what was asked for:
     one of ``core.capabilities.FEATURES``, or a flag."""
@@ -159,14 +170,23 @@ class NotSupported(EngineError):
         self.feature = feature
 
 
-class EngineRefused(EngineError):
-    """Any other refusal, in the engine's own words. ``status`` is the HTTP status."""
+class KeptBack(NotSupported, EngineRefused):
+    """A proxy or the like before the engine lets a feature through to nobody. It is a refusal,
+    too, and has its ``status``."""
 
     def __init__(
-        self, sentence: str, *, status: int, hint: str = "", facts: tuple[str, ...] = ()
+        self,
+        sentence: str,
+        *,
+        engine: str,
+        feature: str,
+        status: int,
+        hint: str = "",
+        facts: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(sentence, hint=hint, facts=facts)
-        self.status = status
+        EngineRefused.__init__(self, sentence, status=status, hint=hint, facts=facts)
+        self.engine = engine
+        self.feature = feature
 
 
 class WorkFailed(ContainerMagicsError):

@@ -106,6 +106,7 @@ def test_every_error_that_is_raised_is_in_the_tree() -> None:
 
 def test_every_error_can_be_made_and_told() -> None:
     values = {"line": 3, "status": 500, "exit_status": 7, "rule": "a.rule", "file": "/a/file"}
+    values |= {"engine": "unix:///a.sock", "feature": "run"}
     for kind in error_classes():
         if kind is errors.NotSupported:  # it makes its sentence itself: see the next test
             continue

@@ -12,6 +12,7 @@ from typing import Any
 
 from container_magics.core.capabilities import FEATURES, Capabilities, Capability
 from container_magics.engine.client import Engine
+from container_magics.engine.keptback import ELSEWHERE, KEPT, NOBODY, STATUSES
 from container_magics.errors import (
     Conflict,
     EngineDenied,
@@ -19,28 +20,29 @@ from container_magics.errors import (
     NotFound,
 )
 
-NOBODY = "container-magics-is-not-there"
-"""A container's name that nobody has."""
-KEPT_BACK = (401, 403, 405, 501)
-"""HTTP statuses by which a verb is refused, and not what it was asked for (RFC 9110, 15.5-15.6)."""
+BUILD = ("POST", f"/build?version={NOBODY}", dict[str, Any]())
 ASKED: Mapping[str, tuple[tuple[str, str, dict[str, Any] | None], ...]] = {
     # without an image no container can be made of it
-    "run": (("POST", "/containers/create", {}), ("POST", f"/containers/{NOBODY}/start", None)),
+    "run": (
+        ("POST", f"/containers/create?name={NOBODY}", {}),
+        ("POST", f"/containers/{NOBODY}/start", None),
+    ),
     "layers": (("GET", f"/images/{NOBODY}/history", None), ("GET", f"/images/{NOBODY}/get", None)),
     "diff": (("GET", f"/containers/{NOBODY}/changes", None),),
-    "exec": (("POST", f"/containers/{NOBODY}/exec", {"Cmd": ["true"]}),),
+    "exec": (
+        ("POST", f"/containers/{NOBODY}/exec", {"Cmd": ["true"]}),
+        ("POST", f"/exec/{NOBODY}/start", {"Detach": True}),
+    ),
     "terminal": (
         ("POST", f"/containers/{NOBODY}/exec", {"Cmd": ["true"], "Tty": True}),
         ("POST", f"/exec/{NOBODY}/resize?h=24&w=80", None),
     ),
     "stats": (("GET", f"/containers/{NOBODY}/stats?stream=false", None),),
-    "volumes": (("GET", "/volumes", None), ("DELETE", f"/volumes/{NOBODY}", None)),
+    "volumes": (("GET", f"/volumes?{NOBODY}", None), ("DELETE", f"/volumes/{NOBODY}", None)),
 }
 LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "processors", "PidsLimit": "processes"}
 """What /info says of limits -> in words."""
 PLACE_S = 20.0
-ELSEWHERE = "Choose another place: `%engine use`."
-KEPT = "What stands before the engine lets this through to nobody"
 
 
 def capabilities(engine: Engine) -> Capabilities:
@@ -59,7 +61,7 @@ def facts(engine: Engine) -> Mapping[str, Any] | None:
     try:
         found: Mapping[str, Any] = engine.request("GET", "/info", timeout_s=PLACE_S).json()
     except EngineRefused as refusal:
-        if refusal.status in KEPT_BACK:
+        if refusal.status in STATUSES:
             return None
         raise
     return found
@@ -67,9 +69,13 @@ def facts(engine: Engine) -> Mapping[str, Any] | None:
 
 def asked(engine: Engine, feature: str) -> Capability:
     """Whether every verb of a feature is served."""
-    if all(serves(engine, *call) for call in ASKED[feature]):
-        return Capability(feature, can=True)
-    return kept_back(feature)
+    return Capability(feature, can=True) if lets_through(engine, feature) else kept_back(feature)
+
+
+def lets_through(engine: Engine, feature: str) -> bool:
+    """Whether nothing before the engine keeps a feature's verbs back. EngineLost."""
+    calls = (BUILD,) if feature == "build" else ASKED[feature]
+    return all(serves(engine, *call) for call in calls)
 
 
 def kept_back(feature: str) -> Capability:
@@ -82,7 +88,7 @@ def serves(engine: Engine, method: str, path: str, content: dict[str, Any] | Non
     try:
         engine.request(method, path, json=content, timeout_s=PLACE_S)
     except EngineRefused as refusal:
-        return refusal.status not in KEPT_BACK
+        return refusal.status not in STATUSES
     except EngineDenied:
         return False
     except (NotFound, Conflict):
@@ -95,7 +101,7 @@ def builder(engine: Engine, ping: Mapping[str, str]) -> Capability:
     its own); Docker 20.10 names none, and has BuildKit where it takes the order to cancel one. All
     of it counts only where a build may be asked for: this one has no context, and a version of the
     builder that there is not."""
-    if not serves(engine, "POST", f"/build?version={NOBODY}", {}):
+    if not lets_through(engine, "build"):
         return kept_back("build")
     if buildah := ping.get("Libpod-Buildah-Version"):
         return Capability("build", can=True, words=f"Buildah {buildah}")

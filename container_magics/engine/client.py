@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ from requests.utils import requote_uri
 from container_magics.core.capabilities import Capabilities
 from container_magics.core.machine import Attempt, EngineFacts
 from container_magics.core.terminal import plain
+from container_magics.engine import keptback
 from container_magics.engine.choosing import SWARM, searched
 from container_magics.engine.cuthead import cut_head, is_cut_head, refuse_cut_head
 from container_magics.engine.endpoint import Endpoint
@@ -138,7 +140,7 @@ class Engine:
         """Take an open client; ``tried`` are the places that were looked at to find it."""
         self.endpoint = endpoint
         self.api = api
-        self.api.hooks["response"].append(refuse_cut_head)
+        self.api.hooks["response"] += [refuse_cut_head, partial(keptback.refuse, self)]
         keep_alive(api)
         self.tried = tried
         self._hung_up = False
@@ -205,7 +207,9 @@ class Engine:
         if is_cut_head(method, path, got.status, got.headers):
             raise cut_head()
         if got.status >= 400:
-            raise from_status(got.status, words_of(got.status, got.data))
+            words = words_of(got.status, got.data)
+            kept_back = keptback.named(self, method, path, content, got.status, words)
+            raise kept_back or from_status(got.status, words)
         return Answer(got.status, got.headers, got.data)
 
     def facts(self) -> EngineFacts:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.server
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -14,13 +16,52 @@ import pytest
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.capabilities import FEATURES, Capabilities
 from container_magics.core.events import Built
+from container_magics.core.spec import ContainerSpec
+from container_magics.engine import images, volumes
 from container_magics.engine.client import Engine, connect
+from container_magics.engine.containers import changes
+from container_magics.engine.inside import run_quietly
+from container_magics.engine.ownership import owner
+from container_magics.engine.shells import Shell
+from container_magics.engine.stats import stats
 from container_magics.engine.swarm import expect_manager
-from container_magics.errors import EngineError, NotSupported
+from container_magics.errors import EngineError, EngineRefused, NotSupported
 from container_magics.session.build import build
+from container_magics.session.run import run
 
 LABEL = {"cm-test-capabilities": "1"}
-HARMLESS = {"run": "start", "exec": "exec", "diff": "changes", "stats": "stats"}
+KEPT_BACK = {
+    "/containers/create": {"run"},
+    "/build": {"build"},
+    "/history": {"layers"},
+    "/changes": {"diff"},
+    "/resize": {"terminal"},
+    "/exec": {"exec", "terminal"},
+    "/stats": {"stats"},
+    "/volumes": {"volumes"},
+}
+"""How the path ends that a proxy keeps back -> the features that are missing then."""
+VERBS: dict[str, Callable[[Engine, str, str], object]] = {
+    "run": lambda engine, _, base: list(run(engine, ContainerSpec(base, ("true",)), owner())),
+    "build": lambda engine, _, base: list(build(engine, BuildSpec(f"FROM {base}\n", "cm-not:1"))),
+    "layers": lambda engine, _, base: images.history(engine, base),
+    "diff": lambda engine, box, _: changes(engine, box),
+    "exec": lambda engine, box, _: run_quietly(engine, box, "true"),
+    "stats": lambda engine, box, _: stats(engine, [box]),
+    "volumes": lambda engine, _, base: volumes.summaries(engine),
+}
+"""Each feature in earnest, of an engine, a container that runs, and an image."""
+
+
+@pytest.fixture
+def box(engine: Engine, base: str) -> Iterator[str]:
+    """A container that sleeps; its ID."""
+    made = engine.api.create_container(base, ["sleep", "600"], labels=LABEL)["Id"]
+    try:
+        engine.api.start(made)
+        yield made
+    finally:
+        engine.api.remove_container(made, force=True, v=True)
 
 
 @pytest.fixture
@@ -137,17 +178,66 @@ def test_what_is_said_of_an_engine_counts_only_where_it_may_be_done(
     assert missing == features
 
 
-@pytest.mark.parametrize("feature", HARMLESS)
-def test_what_a_proxy_keeps_back_is_missing(engine: Engine, feature: str) -> None:
+@pytest.mark.parametrize("ending", KEPT_BACK)
+def test_what_a_proxy_keeps_back_is_missing(engine: Engine, ending: str) -> None:
     """A proxy of the socket that lets all through but one verb, as those in docs/policy.md do."""
     with (
-        keeping_back(engine, f"/{HARMLESS[feature]}") as url,
+        keeping_back(engine, ending) as url,
         closing(connect({"DOCKER_HOST": url})) as behind,
     ):
         found = behind.capabilities()
-    assert not found.can(feature)
-    assert found.can("layers")
-    assert "lets this through to nobody" in found[feature].words
+    missing = {each.feature for each in found if "lets this through to nobody" in each.words}
+    assert missing == KEPT_BACK[ending]
+
+
+@pytest.mark.parametrize("feature", VERBS)
+def test_what_is_kept_back_is_refused_by_its_feature_s_name(
+    engine: Engine, box: str, base: str, nothing_left: object, feature: str
+) -> None:
+    ending = next(ending for ending, missing in KEPT_BACK.items() if feature in missing)
+    with (
+        keeping_back(engine, ending) as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+        pytest.raises(NotSupported, match=f"^{feature}: what stands before the engine") as caught,
+    ):
+        VERBS[feature](behind, box, base)
+    assert (caught.value.engine, caught.value.feature) == (url, feature)
+    assert "%engine use" in caught.value.hint
+
+
+def test_a_terminal_is_refused_by_its_own_name(engine: Engine, box: str) -> None:
+    with (
+        keeping_back(engine, "/exec") as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+        pytest.raises(NotSupported) as caught,
+    ):
+        Shell(behind, box)
+    assert caught.value.feature == "terminal"
+
+
+def test_by_a_socket_of_this_machine_it_is_refused_so_too(
+    engine: Engine, box: str, tmp_path: Path
+) -> None:
+    with (
+        keeping_back(engine, "/exec", tmp_path / "s") as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+        pytest.raises(NotSupported, match=r"^exec: ") as caught,
+    ):
+        run_quietly(behind, box, "true")
+    assert caught.value.engine == url
+
+
+def test_what_the_engine_itself_forbids_of_one_container_keeps_its_words(
+    engine: Engine, box: str
+) -> None:
+    """Others are let through: so it is no feature that is missing."""
+    with (
+        keeping_back(engine, f"/{box}/changes") as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+        pytest.raises(EngineRefused) as caught,
+    ):
+        changes(behind, box)
+    assert not isinstance(caught.value, NotSupported)
 
 
 def test_to_ask_makes_nothing(engine: Engine, nothing_left: object) -> None:
@@ -160,8 +250,9 @@ def test_to_ask_makes_nothing(engine: Engine, nothing_left: object) -> None:
 
 
 @contextmanager
-def keeping_back(engine: Engine, ending: str) -> Iterator[str]:
-    """An HTTP server before the engine that answers 403 to paths that end so; its address."""
+def keeping_back(engine: Engine, ending: str, socket: Path | None = None) -> Iterator[str]:
+    """An HTTP server before the engine that answers 403 to paths that end so; its address. It
+    listens on that socket, or on a port where there is none."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -198,11 +289,14 @@ def keeping_back(engine: Engine, ending: str) -> Iterator[str]:
     class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         daemon_threads = True
 
-    server = Server(("127.0.0.1", 0), Handler)
+    class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+        daemon_threads = True
+
+    server: Any = UnixServer(str(socket), Handler) if socket else Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+        yield f"unix://{socket}" if socket else f"tcp://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
