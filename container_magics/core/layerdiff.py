@@ -13,9 +13,10 @@ from container_magics.core.layerfind import Links, Sight
 from container_magics.core.layers import Contents, Entry, Layer, Wanted
 from container_magics.core.layertree import LayerTree
 
-Fate = Literal["added", "removed", "changed"]
+Fate = Literal["added", "removed", "changed", "unknown"]
 CONTENT_BYTES = 64 << 20
 """Of a larger file this much is compared."""
+UNKNOWN = "content unknown"
 
 
 class Difference(NamedTuple):
@@ -23,19 +24,20 @@ class Difference(NamedTuple):
 
     ``before`` and ``after`` are the entries seen in the first and the second image, None where
     there is none; a hard link counts as its file. ``unlike``: files of one size are known to have
-    other bytes.
+    other bytes; None when that was asked and nobody knows: one of them could not be read, or only
+    their equal beginnings were. When nothing else differs there, ``fate`` is "unknown".
     """
 
     path: bytes
     fate: Fate
     before: Entry | None
     after: Entry | None
-    unlike: bool = False
+    unlike: bool | None = False
 
     @property
     def what(self) -> tuple[str, ...]:
-        """Of "type", "mode", "owner", "size", "link", "content" and "time" those that differ, in
-        this order; () but for "changed"."""
+        """Of "type", "mode", "owner", "size", "link", "content", "content unknown" and "time" those
+        that differ, in this order; () for "added" and "removed"."""
         left, right = self.before, self.after
         if left is None or right is None:
             return ()
@@ -47,6 +49,7 @@ class Difference(NamedTuple):
             ("size", is_file and left.size_bytes != right.size_bytes),
             ("link", left.kind == right.kind and left.link != right.link),
             ("content", self.unlike),
+            (UNKNOWN, self.unlike is None),
             ("time", left.mtime_s != right.mtime_s),
         )
         return tuple(name for name, differs in tests if differs)
@@ -68,8 +71,8 @@ def diff(
     """What must be done to ``one`` to have ``other``, by path.
 
     Without ``contents`` the bytes of files of one size are not compared, unless both layers
-    know their CRC. With them (of ``one`` and of ``other``) the first ``max_bytes`` are. Raises
-    what the contents raise.
+    know their CRC. With them (of ``one`` and of ``other``) the first ``max_bytes`` are; what that
+    leaves open is told as "unknown". Raises what the contents raise.
     """
     touched = _touched(one, other)
     before, after = Sight(one).seen(touched), Sight(other).seen(touched)
@@ -78,9 +81,11 @@ def diff(
     pairs = list(_pairs(one, other, before, after))
     unlike = _unlike(pairs, contents, max_bytes)
     for left, right, (_, path), _second in pairs:
-        differ = path in unlike
+        differ = unlike.get(path, False)
         if differ or left[1:8] != right[1:8]:  # all but the path, a hard link's, and the CRC
             found.append(_new_difference((path, "changed", left, right, differ)))
+        elif differ is None:
+            found.append(_new_difference((path, "unknown", left, right, None)))
     return tuple(sorted(found, key=_path))
 
 
@@ -134,23 +139,38 @@ def _pairs(
 
 def _unlike(
     pairs: list[_Pair], contents: tuple[Contents, Contents] | None, max_bytes: int
-) -> frozenset[bytes]:
-    """The paths of files of one size whose bytes are known to differ."""
-    unlike, unknown = set(), []
+) -> dict[bytes, bool | None]:
+    """The paths of files of one size whose bytes are known to differ; with ``contents`` also those
+    of which nobody knows, with None."""
+    unlike, unknown = dict[bytes, bool | None](), list[_Pair]()
     for pair in pairs:
         left, right, (_, path), _second = pair
         if left.size_bytes != right.size_bytes or not left.kind == right.kind == "file":
             continue
         if left.crc is not None and right.crc is not None:
             if left.crc != right.crc:
-                unlike.add(path)
+                unlike[path] = True
         elif left.size_bytes:
             unknown.append(pair)
     if contents is not None and unknown:
-        first = _digests(contents[0], [pair.first for pair in unknown], max_bytes)
-        second = _digests(contents[1], [pair.second for pair in unknown], max_bytes)
-        unlike |= {path for path in first if first[path] != second.get(path)}
-    return frozenset(unlike)
+        unlike.update(_compared(unknown, contents, max_bytes))
+    return unlike
+
+
+def _compared(
+    pairs: list[_Pair], contents: tuple[Contents, Contents], max_bytes: int
+) -> Iterator[tuple[bytes, bool | None]]:
+    """The paths of those whose bytes differ, or of which that cannot be said: then with None."""
+    first = _digests(contents[0], [pair.first for pair in pairs], max_bytes)
+    second = _digests(contents[1], [pair.second for pair in pairs], max_bytes)
+    for entry, _, (_, path), _second in pairs:
+        one, other = first.get(path), second.get(path)
+        if one is None or other is None:
+            yield path, None
+        elif one != other:
+            yield path, True
+        elif entry.size_bytes > max_bytes:
+            yield path, None
 
 
 def _digests(contents: Contents, wanted: list[Wanted], max_bytes: int) -> dict[bytes, bytes]:

@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 
 from container_magics.core.layerdiff import diff
 from container_magics.core.layerfind import Links, Sight, big, find
-from container_magics.core.layerrows import file_rows, hidden_rows, secret_rows, waste_rows
+from container_magics.core.layerrows import (
+    diff_rows,
+    file_rows,
+    hidden_rows,
+    secret_rows,
+    waste_rows,
+)
 from container_magics.core.layerrules import verdicts
 from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, Wanted
 from container_magics.core.layersecrets import in_file, masked, secrets
@@ -168,6 +174,35 @@ def test_contents_are_compared_when_asked() -> None:
     assert {d.path: d.what for d in diff(one, other, (first, second))} == {
         b"a": ("content",), b"c": (),
     }  # fmt: skip
+
+
+def test_what_could_not_be_compared_is_told() -> None:
+    """A file that one or both cannot read, or that is longer than what is compared."""
+    names = ("neither", "first", "second", "long", "longer")
+    both = dict.fromkeys(names, b"same as there")
+    one, first = filled(both)
+    other, second = filled({**both, "new": b""})
+    for held, missing in ((first.held, ("neither", "second")), (second.held, ("neither", "first"))):
+        for name in missing:
+            del held[0, name.encode()]
+    second.held[0, b"longer"] = b"others there."
+    found = diff(one, other, (first, second), max_bytes=8)
+    assert {d.path.decode(): (d.fate, d.what) for d in found} == {
+        **{name: ("unknown", ("content unknown",)) for name in names if name != "longer"},
+        "longer": ("changed", ("content",)), "new": ("added", ()),
+    }  # fmt: skip
+    view = plain(present.diff(diff_rows(found), "a", "b", content=True))
+    assert "1 added, 0 removed, 1 changed, 4 unknown" in view
+    assert "The bytes of 4 files were not compared" in view
+    told = diff(one, other, (first, first), max_bytes=99)
+    assert {d.path for d in told if d.fate == "unknown"} == {b"neither", b"second"}
+    assert [d.path for d in diff(one, other)] == [b"new"]
+
+
+def test_a_file_that_cannot_be_read_and_has_another_mode_is_changed() -> None:
+    one, other = tree([e("a", size=3)]), tree([e("a", size=3, mode=0o600)])
+    (found,) = diff(one, other, (Given({}), Given({})))
+    assert (found.fate, found.what) == ("changed", ("mode", "content unknown"))
 
 
 def test_a_hard_link_leads_to_its_file_through_a_ring_and_layers() -> None:

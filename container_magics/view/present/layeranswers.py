@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from container_magics.core import units
-from container_magics.core.layerdiff import Difference
+from container_magics.core.layerdiff import CONTENT_BYTES, Difference
 from container_magics.core.layerrows import (
     DiffRow,
     FileRow,
@@ -132,19 +132,30 @@ def hidden(rows: Sequence[HiddenRow], tree: LayerTree, *, on_base: bool = False)
 def diff(rows: Rows[Difference, DiffRow], one: str, other: str, *, content: bool) -> View:
     """What differs from image ``one`` to ``other``; ``content`` says that bytes were compared."""
     found = Counter(one.fate for one in rows.found)
-    counts = ", ".join(f"{found[fate]} {fate}" for fate in ("added", "removed", "changed"))
+    fates = ("added", "removed", "changed", *(("unknown",) if found["unknown"] else ()))
+    counts = ", ".join(f"{found[fate]} {fate}" for fate in fates)
     caption = f"From {one} to {other}: {counts}"
     cells = [(row.path, row.change, _difference(row)) for row in rows[:ROWS_SHOWN]]
     columns = ("path", "change", "what")
     table = _table(columns, cells, caption, len(rows), "no path differs")
     if content:
-        return table
+        return _with_doubts(table, sum(one.unlike is None for one in rows.found))
     note = Note("The bytes of files of one size were not compared.", hint="Add --content for it.")
     return Group((table, note))
 
 
+def _with_doubts(table: Table, files: int) -> View:
+    """The table, and a note that so many files could not be compared."""
+    if not files:
+        return table
+    most = units.size(CONTENT_BYTES)
+    said = f"The bytes of {units.count(files, 'file')} were not compared, or not all of them"
+    why = f"{said}: they cannot be read, or are more than {most}."
+    return Group((table, Note(why, "warning")))
+
+
 def _difference(row: DiffRow) -> str:
-    if row.change != "changed":
+    if row.change in ("added", "removed"):
         kind, size = (
             (row.kind_before, row.size_before)
             if row.change == "removed"
