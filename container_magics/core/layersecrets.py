@@ -87,6 +87,13 @@ _FILES: tuple[tuple[re.Pattern[bytes], str, re.Pattern[bytes]], ...] = tuple(
         (rb"etc/shadow-?", "password hash", rb"^[^:\n]+:(\$[^:\n]{8,}):"),
     )
 )
+# What the last name of each such path is like: asked of every file before the patterns, each of
+# which looks through the whole path.
+_LAST_NAMES = frozenset(
+    (b".netrc", b"_netrc", b".npmrc", b".pypirc", b".dockercfg", b"auth.json", b".git-credentials",
+     b"config", b"credentials", b"shadow", b"shadow-")
+)  # fmt: skip
+_LAST_ENDS = (b".conf", b"config.json")
 _EXAMPLES = re.compile(rb"\.(?:example|sample|template|dist)$")
 # What packages bring: many files, and test keys in plenty. A file made for secrets is read there.
 _PACKAGED = re.compile(
@@ -129,10 +136,27 @@ def _worth_a_look(tree: LayerTree) -> Iterator[tuple[int, Entry]]:
 
 
 def _made_for_secrets(path: bytes) -> bool:
-    name = path.rpartition(b"/")[2]
+    name = path[path.rfind(b"/") + 1 :]
     if name.startswith(b"id_") and b"/.ssh/" in b"/" + path:
         return not name.endswith(b".pub")
-    return any(pattern.fullmatch(path) for pattern, _, _ in _FILES)
+    return _may_hold_secrets(name) and any(True for _ in _rules(path))
+
+
+def _may_hold_secrets(name: bytes) -> bool:
+    return (
+        name in _LAST_NAMES
+        or name.endswith(_LAST_ENDS)
+        or name.startswith(b".env")
+        or b"kubeconfig" in name
+    )
+
+
+def _rules(path: bytes) -> Iterator[tuple[str, re.Pattern[bytes]]]:
+    """What a file at ``path`` is made to hold, and how that looks."""
+    if _may_hold_secrets(path[path.rfind(b"/") + 1 :]):
+        for pattern, rule, value in _FILES:
+            if pattern.fullmatch(path):
+                yield rule, value
 
 
 def in_file(path: bytes, body: bytes) -> Iterator[tuple[str, int, int]]:
@@ -147,13 +171,12 @@ def in_file(path: bytes, body: bytes) -> Iterator[tuple[str, int, int]]:
         yield rule, line, len(found[0])
     if _EXAMPLES.search(path):
         return
-    for pattern, rule, value in _FILES:
-        if pattern.fullmatch(path):
-            for found in value.finditer(body):
-                line = body.count(b"\n", 0, found.start(1)) + 1
-                if line not in told:
-                    told.add(line)
-                    yield rule, line, len(found[1])
+    for rule, value in _rules(path):
+        for found in value.finditer(body):
+            line = body.count(b"\n", 0, found.start(1)) + 1
+            if line not in told:
+                told.add(line)
+                yield rule, line, len(found[1])
 
 
 def _is_key(body: bytes, at: int) -> bool:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from container_magics.core import layersecrets
 from container_magics.core.layerdiff import diff
 from container_magics.core.layerfind import Links, Sight, big, find
 from container_magics.core.layerrows import (
@@ -253,6 +254,33 @@ KEY = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU
 )
 def test_a_secret_is_found(path: str, body: str, rule: str) -> None:
     assert [found[0] for found in in_file(path.encode(), body.encode())] == [rule]
+
+
+PIECES = st.sampled_from(
+    [b"/", b".", b"_", b"-", b"a", b"etc", b"netrc", b".npmrc", b".pypirc", b"pip", b"pip.conf",
+     b".docker", b"config", b".json", b"kaniko", b".dockercfg", b"containers", b"auth",
+     b".git-credentials", b".kube", b"kubeconfig", b"kubernetes", b".conf", b".aws",
+     b"credentials", b".env", b"shadow", b"\n", b"\xff"]
+)  # fmt: skip
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(PIECES, max_size=7).map(b"".join))
+@example(b"etc/kubernetes/admin.conf")
+@example(b"x/containers/auth.json")
+def test_the_quick_look_at_a_name_misses_no_file_made_for_secrets(path: bytes) -> None:
+    said = [rule for rule, _ in layersecrets._rules(path)]
+    assert said == [rule for pattern, rule, _ in layersecrets._FILES if pattern.fullmatch(path)]
+
+
+def test_a_hundred_thousand_names_are_looked_through_in_a_moment() -> None:
+    found = tree([e(f"usr/lib/python3/p{n // 9}/module{n}.py", size=9) for n in range(99_999)])
+    took_s = []
+    for _ in range(3):
+        begin_s = time.process_time()
+        assert secrets(found, Given({})) == ()
+        took_s.append(time.process_time() - begin_s)
+    assert min(took_s) < 0.2  # by ten patterns for each it was more
 
 
 @pytest.mark.parametrize(
