@@ -30,7 +30,7 @@ def growing(
         now = marks(engine, name)
         if now != before:
             before = now
-            top = writable.own_layer(engine, name)
+            top = writable.own_layer(engine, name, below)
             yield merge(ImageLayers(tree.image_id, (*below, top), tree.ways))
         over.wait(POLL_S)
 

@@ -227,6 +227,28 @@ def test_a_containers_writable_layer_is_on_top(engine: Engine, image: str) -> No
         engine.api.remove_container(container, force=True)
 
 
+def test_names_in_a_containers_own_layer_that_are_not_utf8(engine: Engine, base: str) -> None:
+    """The engine tells them as JSON, where each such byte is the same character."""
+    tag = f"cm-test-bytes-{uuid.uuid4().hex[:12]}"
+    made = "touch \"$(printf '/old\\351')\" \"$(printf '/old\\350')\""
+    does = "rm \"$(printf '/old\\351')\"; echo x > \"$(printf '/new\\342\\202')\""
+    container = ""
+    try:
+        for _ in build(engine, BuildSpec(f"FROM {base}\nRUN {made}\n", tag)):
+            pass
+        container = engine.api.create_container(tag, command=["sh", "-c", does])["Id"]
+        engine.api.start(container)
+        assert engine.api.wait(container)["StatusCode"] == 0
+        top = tree_of(engine, container).layers[-1]
+        assert {(e.path, e.kind) for e in top.entries if e.kind != "dir"} == {
+            (b"old\xe9", "whiteout"), (b"new\xe2\x82", "file"),
+        }  # fmt: skip
+    finally:
+        if container:
+            engine.api.remove_container(container, force=True)
+        engine.api.remove_image(tag, force=True)
+
+
 @pytest.mark.parametrize("way", ["unix", "tcp"])
 def test_each_way_to_the_engine_gives_the_same(engine: Engine, image: str, way: str) -> None:
     with through(engine, tcp=way == "tcp") as (remote, _):
