@@ -44,6 +44,8 @@ from container_magics.errors import (
 
 ANSWER_S = 5.0
 """How long an engine may take for what it does at once; after that it counts as lost."""
+LONG_S = 60.0
+"""The same for what it may have to work for; it is the SDK's limit for all."""
 IDLE = 4
 """How many idle connections to an engine of this machine are kept."""
 LOST = (

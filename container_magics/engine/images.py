@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from container_magics.core.facts import HistoryLine, ImageFacts
 from container_magics.core.names import ImageRef
-from container_magics.engine.client import Engine, told
+from container_magics.engine.client import LONG_S, Engine, told
 from container_magics.engine.names import shown_name
 from container_magics.errors import Conflict, ImageNotFound, NotFound
 
@@ -45,8 +46,9 @@ def listed(
 def inspect(engine: Engine, name: str) -> dict[str, Any]:
     """Everything the engine knows of an image; ImageNotFound when it is not here."""
     try:
-        with told():
-            facts: dict[str, Any] = engine.api.inspect_image(name)
+        facts: dict[str, Any] = engine.request(
+            "GET", f"/images/{quote(name, safe='/:@')}/json", timeout_s=LONG_S
+        ).json()
     except NotFound as missing:
         raise ImageNotFound(
             f"There is no image {name!r} here.",

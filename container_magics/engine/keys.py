@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import asyncssh
@@ -66,7 +68,7 @@ class KeyFolder:
 
     def fingerprint(self, box: str) -> str:
         """The host key's SHA-256 fingerprint, as ssh shows it."""
-        return asyncssh.read_private_key(str(self.host_key(box))).get_fingerprint()
+        return halves(self.host_key(box).read_bytes())[1]
 
     def address(self, box: str, host: str, port: int, via: Address | None = None) -> Address:
         """Write known_hosts and ssh_config for a box that listens at ``host:port``, as seen from
@@ -154,11 +156,22 @@ def made(path: Path, comment: str) -> Path:
 
 def public_key(private: Path) -> bytes:
     """The public half, as authorized_keys has it: from the private one, so that it fits."""
-    return asyncssh.read_private_key(str(private)).export_public_key()
+    return halves(private.read_bytes())[0]
+
+
+@lru_cache(maxsize=64)
+def halves(private: bytes) -> tuple[bytes, str]:
+    """The public half of a private key, and its fingerprint. To read a key takes a millisecond,
+    and a box that starts asks for its keys seven times."""
+    key = asyncssh.import_private_key(private)
+    return key.export_public_key(), key.get_fingerprint()
 
 
 def written(path: Path, content: bytes, mode: int) -> None:
-    """Write a file at once, in place of the one that is there."""
+    """Write a file at once, in place of the one that is there, unless that is the same."""
+    with suppress(OSError):
+        if path.read_bytes() == content and stat.S_IMODE(path.stat().st_mode) == mode:
+            return
     beside(path, content, mode).replace(path)
 
 

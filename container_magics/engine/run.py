@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
@@ -15,7 +16,7 @@ from docker.types import LogConfig
 from container_magics.core.events import Created, Exited, Started
 from container_magics.core.spec import ContainerSpec, Mount
 from container_magics.engine import further, policyfile, reach
-from container_magics.engine.client import ANSWER_S, Engine, told
+from container_magics.engine.client import ANSWER_S, LONG_S, Engine
 from container_magics.engine.exitwatch import REMOVAL_S, output_cut
 from container_magics.engine.exitwatch import ExitWatch as ExitWatch
 from container_magics.engine.exitwatch import exit_watch as exit_watch
@@ -68,8 +69,12 @@ def create(
         "ExposedPorts": {f"{p.container_port}/{p.protocol}": {} for p in spec.ports},
         "HostConfig": host_config(engine, spec, auto_remove=auto_remove, logs=logs),
     }
-    with told():
-        made = engine.api.create_container_from_config(body, spec.name, spec.platform or None)
+    params = {"name": spec.name, "platform": spec.platform}
+    made = engine.request(
+        "POST", "/containers/create", timeout_s=LONG_S,
+        params={word: value for word, value in params.items() if value},
+        json={word: value for word, value in body.items() if value is not None},
+    ).json()  # fmt: skip
     policyfile.keep_lifetime(engine, made["Id"])
     put_files(engine, made["Id"], spec.files)
     return Created(made["Id"], spec.name, tuple(made.get("Warnings") or ()))
@@ -109,8 +114,7 @@ def bind(mount: Mount) -> str:
 def start(engine: Engine, created: Created, *, ports: bool = False) -> Started:
     """Start the first process; the addresses are asked for only when ``ports`` are published.
     There are none of a container that was removed as it ended, before we could ask."""
-    with told():
-        engine.api.start(created.container_id)
+    engine.request("POST", f"/containers/{created.container_id}/start", timeout_s=LONG_S)
     found: tuple[tuple[str, str], ...] = ()
     if ports:
         with suppress(NotFound):
@@ -203,8 +207,10 @@ def running(engine: Engine, name: str) -> tuple[str, str]:
 
 def containers(engine: Engine, *labels: str, everything: bool = True) -> list[dict[str, Any]]:
     """Summaries, newest first, of containers with all these labels ("KEY" or "KEY=VALUE")."""
-    with told():
-        found: list[dict[str, Any]] = engine.api.containers(
-            all=everything, filters={"label": list(labels)} if labels else None
-        )
+    params = {"all": str(int(everything))}
+    if labels:
+        params["filters"] = json.dumps({"label": labels})
+    found: list[dict[str, Any]] = engine.request(
+        "GET", "/containers/json", timeout_s=LONG_S, params=params
+    ).json()
     return found
