@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import asyncssh
 
 from container_magics.core.events import Exited, Output, Stream
+from container_magics.core.pauses import FIRST_S, pauses
 from container_magics.core.terminal import plain
 from container_magics.engine.keys import Address
 from container_magics.errors import SshFailed
@@ -21,8 +22,7 @@ from container_magics.errors import SshFailed
 T = TypeVar("T")
 CHUNK_BYTES = 64 * 1024
 MOST_WAITING = 64
-RETRY_S = 0.02
-LOOK_S = 0.25
+LOOK_S = 1.0
 CONNECT_S = 10.0  # on a busy machine a lost packet is sent again after 1, 3 and 7 seconds
 CLOSE_S = 2.0
 
@@ -265,8 +265,8 @@ def connect_patiently(
     made: Login, address: Address, deadline_s: float, meanwhile: Callable[[], None] = nothing
 ) -> None:
     """Try until the deadline; SshFailed says what was wrong in the end. As for ``login``."""
-    looked_s = time.monotonic()
-    while True:
+    look_s = 0.0
+    for pause_s in pauses():
         try:
             made.connect(address)
         except asyncssh.PermissionDenied as refused:
@@ -286,9 +286,9 @@ def connect_patiently(
                     hint=f"See its log: `%container logs {address.box}`.",
                     facts=(plain(str(nobody)) or f"no answer within {CONNECT_S:g} s",),
                 ) from nobody
-            if time.monotonic() - looked_s > LOOK_S:
+            if pause_s > FIRST_S and time.monotonic() > look_s:
                 meanwhile()
-                looked_s = time.monotonic()
-            time.sleep(RETRY_S)
+                look_s = time.monotonic() + LOOK_S
+            time.sleep(pause_s)
         else:
             return

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from container_magics.core.sshflags import BOX, SNAPSHOT, BoxRequest
+from container_magics.core.sshflags import SNAPSHOT, BoxRequest
 from container_magics.engine import run as verbs
 from container_magics.errors import ContainerMagicsError, NoEngine, UsageError
+from container_magics.jupyter.boxshow import shown, shown_together
 from container_magics.jupyter.publish import show
 from container_magics.jupyter.stop import stop_button
-from container_magics.practice import boxcopies, boxlab, boxspec, sshbox
-from container_magics.practice.sshbox import Box
+from container_magics.practice import boxcopies, boxfind, boxlab, boxspec, sshbox
 from container_magics.session.stopper import Stopper
 from container_magics.view.model import Note
 from container_magics.view.present import sshbox as present
@@ -27,37 +26,53 @@ if TYPE_CHECKING:
     from container_magics.jupyter.listing import Listing
     from container_magics.jupyter.workbench import Workbench
 
+CROWD = 3
+"""From so many boxes on, those that a cell starts are shown in one table."""
+
 
 def start(bench: Workbench, request: BoxRequest) -> None:
     """Start boxes, or find those that run; each is shown once one can log in. A box that was asked
     for otherwise is made anew."""
-    with ThreadPoolExecutor(boxlab.AT_ONCE) as pool:
-        found = list(pool.map(partial(sshbox.find, bench.engine, bench.owner), request.names))
-    missing = [name for name, box in zip(request.names, found, strict=True) if box is None]
-    there = [box for box in found if box is not None]
-    for box in there:
+    free = boxfind.free_names(bench.engine, bench.owner, request.names)
+    looked = {
+        name: sshbox.find(bench.engine, bench.owner, name)
+        for name in request.names
+        if name not in free
+    }
+    missing = [name for name in request.names if not looked.get(name)]
+    for box in filter(None, looked.values()):
         if _fits(box.settings, request):
             sshbox.wait_until_ready(bench.engine, box)
-            _shown(bench, box)
+            shown(bench, box)
         else:  # what was not said stays as it was
             asked = {one: getattr(request.settings, one) for one in request.asked}
             _start(bench, [box.name], replace(box.settings, **asked), replacing=True)
     if missing:
-        _start(bench, missing, request.settings, replacing=False)
+        replacing = not free.issuperset(missing)  # a dead session's, or another user's, is there
+        _start(bench, missing, request.settings, replacing=replacing, free=free)
 
 
 def _start(
-    bench: Workbench, names: Sequence[str], settings: BoxSettings, *, replacing: bool
+    bench: Workbench,
+    names: Sequence[str],
+    settings: BoxSettings,
+    *,
+    replacing: bool,
+    free: frozenset[str] = frozenset(),
 ) -> None:
     ensure_image(bench, settings)
     _forget(bench, names)
     stopper = Stopper()
-    with stop_button(stopper):
-        made = boxlab.start_all(
-            bench.engine, bench.owner, names, settings, stopper, replacing=replacing
-        )
-    for box in made:
-        _shown(bench, box)
+    made = boxlab.starting(
+        bench.engine, bench.owner, dict.fromkeys(names, settings), stopper,
+        replacing=replacing, free=free,
+    )  # fmt: skip
+    with stop_button(stopper), closing(made) as boxes:
+        if len(names) < CROWD:
+            for box in boxes:
+                shown(bench, box)
+        else:
+            shown_together(bench, list(boxes))
 
 
 def lab(bench: Workbench, request: BoxRequest) -> None:
@@ -68,7 +83,7 @@ def lab(bench: Workbench, request: BoxRequest) -> None:
     with stop_button(stopper):
         made = boxlab.start_lab(bench.engine, bench.owner, request.names, request.settings, stopper)
     for box in made:
-        _shown(bench, box)
+        shown(bench, box)
 
 
 def reset(bench: Workbench, request: BoxRequest) -> None:
@@ -83,7 +98,7 @@ def reset(bench: Workbench, request: BoxRequest) -> None:
         prepare = partial(ensure_image, bench)
         with stop_button(stopper):
             box, left = sshbox.reset(bench.engine, bench.owner, name, prepare, stopper)
-        _shown(bench, box)
+        shown(bench, box)
         if left:
             _remove_later(bench, left)
         if request.new_host_key and old:
@@ -175,7 +190,7 @@ def join(bench: Workbench, request: BoxRequest) -> None:
     taken = joined.join(Path(request.file), request.name)
     _forget(bench, [request.name])
     bench.joined[request.name] = taken
-    _shown(bench, taken.box)
+    shown(bench, taken.box)
 
 
 def _refuse_joined(bench: Workbench, request: BoxRequest) -> None:
@@ -206,7 +221,7 @@ def do(bench: Workbench, request: BoxRequest) -> Any:
         request = _let_go(bench, request)
     elif request.verb == "start" and all(name in bench.joined for name in request.names):
         for name in request.names:
-            _shown(bench, bench.joined[name].box)
+            shown(bench, bench.joined[name].box)
         return None
     elif request.verb not in ("join", "list"):
         _refuse_joined(bench, request)
@@ -243,7 +258,7 @@ def _again(bench: Workbench, name: str, make: Callable[[Stopper], object]) -> No
     stopper = Stopper()
     with stop_button(stopper):
         make(stopper)
-    _shown(bench, sshbox.ready(bench.engine, bench.owner, name))
+    shown(bench, sshbox.ready(bench.engine, bench.owner, name))
 
 
 def _remove_later(bench: Workbench, container_id: str) -> None:
@@ -266,26 +281,3 @@ def _label(request: BoxRequest) -> str:
 def _forget(bench: Workbench, names: Sequence[str]) -> None:
     for name in names:
         bench.logins.forget(name)
-
-
-def _shown(bench: Workbench, box: Box) -> None:
-    """Where the box is, and how to log in."""
-    bench.keep(BOX, box)
-    if box.container not in ("", box.name):
-        bench.box_containers[box.name] = box.container
-    joined = box.name in bench.joined
-    via = None if joined else box.address.via
-    # a class's gateway is no box of the reader's: it is where the box is
-    door = box.address.via if joined and box.address.via else box.address
-    show(
-        present.box(
-            box.name,
-            address=f"{door.host}:{door.port}",
-            user=box.address.user,
-            fingerprint=box.fingerprint,
-            line=box.line,
-            stable=bench.stable,
-            via=via.box if via else "",
-            container=box.container or box.name,
-        )
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from container_magics.core.boxes import BoxSettings, unpacked
@@ -9,6 +10,7 @@ from container_magics.core.facts import ContainerFacts
 from container_magics.engine import containers
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
+from container_magics.engine.keys import Address
 from container_magics.engine.ownership import PURPOSE, SESSION, USER, Owner, may_replace
 from container_magics.engine.reach import engine_host, has_loopback
 from container_magics.errors import NameTaken, NotSupported, SshFailed
@@ -37,6 +39,15 @@ def named_box(engine: Engine, owner: Owner, name: str) -> tuple[str, dict[str, A
     if theirs or (of_mine.get(USER), of_mine.get(NAME)) == (owner.user, name):
         return second, mine
     return name, facts
+
+
+def free_names(engine: Engine, owner: Owner, names: Collection[str]) -> frozenset[str]:
+    """Those of the names of which nothing need be asked any more: no container has such a name,
+    nor that which this user's box would have beside another's. One request for all of them.
+    NotSupported for an engine on another machine."""
+    refuse_elsewhere(engine)
+    taken = {name.lstrip("/") for each in verbs.containers(engine) for name in each["Names"] or ()}
+    return frozenset(name for name in names if taken.isdisjoint((name, f"{name}-{owner.user}")))
 
 
 def facts_of(engine: Engine, owner: Owner, name: str) -> dict[str, Any] | None:
@@ -91,28 +102,35 @@ def settings_of(facts: dict[str, Any]) -> BoxSettings:
 
 
 def located(engine: Engine, owner: Owner, facts: dict[str, Any], name: str) -> Box:
-    """The box from what the engine says of its container; SshFailed when it ended meanwhile,
-    for then it has no port."""
-    ring, settings, container = keys(), settings_of(facts), facts["Name"].lstrip("/")
+    """The box from what the engine says of its container. Raises what ``placed`` raises."""
+    settings, container = settings_of(facts), facts["Name"].lstrip("/")
+    ports = dict(verbs.published(engine, facts)) if settings.published else {}
+    via = None if settings.published else existing(engine, owner, settings.lab).address
+    return placed(name, container, settings, ports, via)
+
+
+def placed(
+    name: str,
+    container: str,
+    settings: BoxSettings,
+    ports: Mapping[str, str],
+    via: Address | None = None,
+) -> Box:
+    """The box whose container has these ports ("22/tcp" -> "address:port") on this machine, or
+    none and is reached over ``via``. SshFailed when it has ended meanwhile, and so has no port."""
+    ring, host, port = keys(), container, settings.port
     if settings.published:
-        host, port = published_at(engine, facts, name)
-        address = ring.address(name, host, port)
-    else:
-        gate = existing(engine, owner, settings.lab).address
-        address = ring.address(name, container, settings.port, via=gate)
-    return Box(name, container, address, ring.fingerprint(name), settings)
-
-
-def published_at(engine: Engine, facts: dict[str, Any], name: str) -> tuple[str, int]:
-    """The address and port of this machine; SshFailed when the box has none."""
-    address = dict(verbs.published(engine, facts)).get(f"{settings_of(facts).port}/tcp", "")
-    if not address:
-        raise SshFailed(
-            f"The box {name} ended as soon as it had started.",
-            hint=f"`%container logs {name}` shows its last words.",
-        )
-    host, _, port = address.rpartition(":")
-    return host, int(port)
+        address = ports.get(f"{settings.port}/tcp", "")
+        if not address:
+            raise SshFailed(
+                f"The box {name} ended as soon as it had started.",
+                hint=f"`%container logs {name}` shows its last words.",
+            )
+        host, _, chosen = address.rpartition(":")
+        port = int(chosen)
+    return Box(
+        name, container, ring.address(name, host, port, via), ring.fingerprint(name), settings
+    )
 
 
 def existing(engine: Engine, owner: Owner, name: str) -> Box:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from container_magics.core.boxes import BoxSettings
-from container_magics.engine import networks, policyfile
+from container_magics.core.events import Created
+from container_magics.engine import images, networks, policyfile
+from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner
+from container_magics.errors import ImageNotFound
 from container_magics.practice.boxfind import listed, name_of
-from container_magics.practice.sshbox import Box, ready, start
+from container_magics.practice.boxspec import IMAGE
+from container_magics.practice.sshbox import Box, Looked, ready_after, start
 from container_magics.session.stopper import Stopper
 
-AT_ONCE = 20
-"""So many boxes are started at the same time."""
+AT_MOST = 20
+"""So many boxes are started at the same time, on however large a machine."""
 
 
 def start_lab(
     engine: Engine, owner: Owner, names: Sequence[str], settings: BoxSettings, stopper: Stopper
 ) -> list[Box]:
     """Start a lab: ``names`` are its gate and the boxes behind it, in the order returned. What
-    of it is there already is made anew. Raises what ``start`` and ``ready`` raise."""
+    of it is there already is made anew. Raises what ``starting`` raises."""
     gate, *inner = names
     asked = replace(settings, lab=gate, gate=True)
     networks.create(engine, owner, asked.network, internal=True)
-    first = start_all(engine, owner, [gate], asked, stopper)
-    return first + start_all(engine, owner, inner, replace(asked, gate=False), stopper)
+    wanted = {gate: asked} | dict.fromkeys(inner, replace(asked, gate=False))
+    with closing(starting(engine, owner, wanted, stopper)) as boxes:
+        return list(boxes)
 
 
 def start_all(
@@ -39,25 +45,73 @@ def start_all(
     *,
     replacing: bool = True,
 ) -> list[Box]:
-    """Start fresh boxes at the same time, and return them in order once one can log in to each.
-    The first error of one is raised when all have come to an end. ``replacing`` as for ``start``.
-    PolicyDenied, before any is made, where they are too many together.
+    """Start boxes of the same settings. As ``starting``."""
+    wanted = dict.fromkeys(names, settings)
+    with closing(starting(engine, owner, wanted, stopper, replacing=replacing)) as boxes:
+        return list(boxes)
+
+
+def starting(
+    engine: Engine,
+    owner: Owner,
+    wanted: Mapping[str, BoxSettings],
+    stopper: Stopper,
+    *,
+    replacing: bool = True,
+    free: frozenset[str] = frozenset(),
+) -> Generator[Box, None, None]:
+    """Start fresh boxes at the same time, and yield them in order, each once one can log in to it:
+    close it when it was not read to its end. A gate stands before the boxes behind it, which have
+    one image. The first error of one is raised when all have come to an end. ``replacing`` as for
+    ``start``; ``free`` are names of which that is known. PolicyDenied, before any is made, where
+    they are too many together.
     """
+    looked = Looked(free)
+    if len(wanted) > 1:
+        expect_room(engine, owner, wanted, replacing=replacing)
+        looked = Looked(free, image_id(engine, next(iter(wanted.values()))))
 
-    def one(name: str) -> Box:
-        start(engine, owner, name, settings, stopper, replacing=replacing)
-        return ready(engine, owner, name, stopper)
-
-    if len(names) == 1:
-        return [one(names[0])]
-    going = [each for each in listed(engine, owner) if replacing and name_of(each) in names]
-    policyfile.allowed_number(engine, len(names), [each.container_id for each in going])
-    with ThreadPoolExecutor(AT_ONCE, "container-magics box") as pool:
-        waiting = [pool.submit(one, name) for name in names]
+    def one(name: str, settings: BoxSettings, gate: Future[Box] | None = None) -> Box:
+        events = start(engine, owner, name, settings, stopper, replacing=replacing, looked=looked)
         try:
-            return [each.result() for each in waiting]
+            via = gate.result().address if gate else None
+        except BaseException:  # nobody would reach it
+            for created in (each for each in events if isinstance(each, Created)):
+                verbs.remove(engine, created.container_id)
+            raise
+        return ready_after(engine, name, settings, events, via, stopper)
+
+    if len(wanted) == 1:
+        yield one(*next(iter(wanted.items())))
+        return
+    with ThreadPoolExecutor(at_once(engine, len(wanted)), "container-magics box") as pool:
+        waiting: dict[str, Future[Box]] = {}
+        for name, settings in wanted.items():
+            waiting[name] = pool.submit(one, name, settings, waiting.get(settings.lab))
+        try:
+            for each in waiting.values():
+                yield each.result()
         except BaseException:
-            for each in waiting:
+            for each in waiting.values():
                 each.cancel()
             stopper.press()
             raise
+
+
+def at_once(engine: Engine, number: int) -> int:
+    """How many of so many boxes start at the same time. A start is work for a processor, and waits
+    a little: more of them get into each other's way, and each asks in vain whether it is up."""
+    return min(number, AT_MOST, 2 * max(1, engine.facts().cpus) + 1)
+
+
+def expect_room(engine: Engine, owner: Owner, names: Collection[str], *, replacing: bool) -> None:
+    """PolicyDenied where the boxes are too many together; those that they replace do not count."""
+    going = [each for each in listed(engine, owner) if name_of(each) in names] if replacing else []
+    policyfile.allowed_number(engine, len(names), [each.container_id for each in going])
+
+
+def image_id(engine: Engine, settings: BoxSettings) -> str:
+    """The ID of a box's image; "" where it is not here yet."""
+    with suppress(ImageNotFound):
+        return str(images.inspect(engine, settings.image or IMAGE)["Id"])
+    return ""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from container_magics.core.boxes import USUAL, BoxSettings
-from container_magics.core.events import RunEvent
+from container_magics.core.events import Created, RunEvent, Started
 from container_magics.core.spec import ContainerSpec
 from container_magics.engine import containers, networks
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
+from container_magics.engine.keys import Address
 from container_magics.engine.logs import last_lines
 from container_magics.engine.ownership import Owner
 from container_magics.engine.sshclient import login
-from container_magics.errors import ContainerMagicsError, NotFound, SshFailed
+from container_magics.errors import Conflict, ContainerMagicsError, NotFound, SshFailed
 from container_magics.practice.box import Box as Box
 from container_magics.practice.box import expect_way as expect_way
 from container_magics.practice.box import none_of as none_of
@@ -26,7 +27,7 @@ from container_magics.practice.boxfind import facts_of as facts_of
 from container_magics.practice.boxfind import find as find
 from container_magics.practice.boxfind import lab_of as lab_of
 from container_magics.practice.boxfind import listed as listed
-from container_magics.practice.boxfind import located, named_box, settings_of
+from container_magics.practice.boxfind import located, named_box, placed, settings_of
 from container_magics.practice.boxfind import name_of as name_of
 from container_magics.practice.boxfind import refuse_elsewhere as refuse_elsewhere
 from container_magics.practice.boxspec import box_spec, keys
@@ -34,6 +35,18 @@ from container_magics.session.detached import run_detached
 from container_magics.session.stopper import Stopper
 
 READY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was looked for already, once for several boxes: the names that are ``free``, and the ID
+    of their image, "" where that was not asked for."""
+
+    free: frozenset[str] = frozenset()
+    image_id: str = ""
+
+
+NOT_LOOKED = Looked()
 
 
 def start(
@@ -45,14 +58,27 @@ def start(
     image: str = "",
     *,
     replacing: bool = True,
+    looked: Looked = NOT_LOOKED,
 ) -> list[RunEvent]:
     """Start a fresh box under ``name``, in place of one of ours; without ``replacing`` it is known
     that there is none. Its image is there; ``image`` is a snapshot's. Returns what happened, in
     order; see ``find`` for where it listens. NameTaken, NotSupported where no port is reached."""
     refuse_elsewhere(engine)
-    container = container_name(engine, owner, name)
+    container = name if name in looked.free else container_name(engine, owner, name)
     spec = replace(box_spec(name, keys(), settings, image), name=container)
-    return _started(engine, owner, spec, settings, stopper, replacing=replacing)
+
+    def started(spec: ContainerSpec) -> list[RunEvent]:
+        return _started(
+            engine, owner, spec, settings, stopper, looked.image_id, replacing=replacing
+        )
+
+    try:
+        return started(spec)
+    except Conflict:  # another user has taken the name at this moment
+        container = container_name(engine, owner, name)
+        if container == spec.name:
+            raise
+        return started(replace(spec, name=container))
 
 
 def _started(
@@ -61,13 +87,15 @@ def _started(
     spec: ContainerSpec,
     settings: BoxSettings,
     stopper: Stopper | None,
+    image_id: str = "",
     *,
     replacing: bool = True,
 ) -> list[RunEvent]:
     # whether it goes on is seen by the first login: nobody need wait for that here
     made = run_detached(
-        engine, spec, owner, purpose=KIND, stopper=stopper, at_once_s=0, replacing=replacing
-    )
+        engine, spec, owner, purpose=KIND, stopper=stopper, at_once_s=0, replacing=replacing,
+        image_id=image_id,
+    )  # fmt: skip
     events = list(made)
     if settings.gate:
         networks.connect(engine, settings.network, spec.name)
@@ -107,17 +135,44 @@ def ready(engine: Engine, owner: Owner, name: str, stopper: Stopper | None = Non
     """A box that has just started, after its first login. SshFailed when it ended meanwhile, and
     it is removed. ``stopper`` as for ``wait_until_ready``."""
     container, facts = named_box(engine, owner, name)
-    try:
+    with removed_if_ended(engine, container):
         if facts is None or not facts["State"]["Running"]:
             raise ended_at_once(engine, container, settings_of(facts) if facts else USUAL)
         box = located(engine, owner, facts, name)
         wait_until_ready(engine, box, stopper)
+    return box
+
+
+def ready_after(
+    engine: Engine,
+    name: str,
+    settings: BoxSettings,
+    events: Sequence[RunEvent],
+    via: Address | None,
+    stopper: Stopper,
+) -> Box:
+    """The same from what ``start`` has told, without asking once more. ``via`` is the way to a box
+    inside a lab."""
+    container = next(each.name for each in events if isinstance(each, Created))
+    ports = next(dict(each.ports) for each in events if isinstance(each, Started))
+    with removed_if_ended(engine, container):
+        if settings.published and not ports:
+            raise ended_at_once(engine, container, settings)
+        box = placed(name, container, settings, ports, via)
+        wait_until_ready(engine, box, stopper)
+    return box
+
+
+@contextmanager
+def removed_if_ended(engine: Engine, container: str) -> Iterator[None]:
+    """Remove a box that has ended, when that is why the block fails."""
+    try:
+        yield
     except SshFailed:
         now = verbs.named(engine, container)
         if now is not None and not now["State"]["Running"]:
             verbs.remove(engine, now["Id"])
         raise
-    return box
 
 
 def reset(

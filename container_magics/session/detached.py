@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from container_magics.core.events import Created, RunEvent
 from container_magics.core.fingerprint import fingerprint
@@ -45,12 +44,14 @@ def run_detached(
     transfer: Transfer = NOTHING,
     at_once_s: float = AT_ONCE_S,
     replacing: bool = True,
+    image_id: str = "",
 ) -> Generator[RunEvent, None, None]:
     """Start a container and leave it running; it is removed when it cannot start.
 
     Ends with Exited when the program has ended within ``at_once_s``. With ``auto_remove`` the
     engine removes the container when it ends. Without ``replacing`` nothing is looked for that
-    would have to make room: the caller has done so.
+    would have to make room: the caller has done so. ``image_id`` is the image's, where the caller
+    has asked for it.
     """
     stopper = stopper or Stopper()
     if replacing:
@@ -58,7 +59,7 @@ def run_detached(
     named = with_name(spec)
 
     def make() -> Created:
-        words = words_of(engine, spec, transfer, auto_remove=auto_remove)
+        words = words_of(engine, spec, transfer, image_id, auto_remove=auto_remove)
         labels = owner.labels(purpose) | {SPEC: words}
         return verbs.create(engine, named, labels, auto_remove=auto_remove, logs=True)
 
@@ -102,8 +103,15 @@ def running_already(
     return None
 
 
-def words_of(engine: Engine, spec: ContainerSpec, transfer: Transfer, *, auto_remove: bool) -> str:
+def words_of(
+    engine: Engine,
+    spec: ContainerSpec,
+    transfer: Transfer,
+    image_id: str = "",
+    *,
+    auto_remove: bool,
+) -> str:
     """What SPEC says of a container that is made now; NotFound when the image is not here."""
-    facts: Mapping[str, Any] = images.inspect(engine, spec.image)
+    image_id = image_id or images.inspect(engine, spec.image)["Id"]
     binds = [verbs.bind(mount) for mount in spec.mounts]
-    return fingerprint(spec, facts["Id"], binds, auto_remove=auto_remove, put=transfer.put)
+    return fingerprint(spec, image_id, binds, auto_remove=auto_remove, put=transfer.put)

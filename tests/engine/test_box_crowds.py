@@ -14,12 +14,13 @@ from leftovers import Inventory
 
 from container_magics.core.boxes import USUAL, BoxSettings
 from container_magics.core.buildspec import BuildSpec
-from container_magics.engine import images, policyfile
+from container_magics.core.spec import ContainerSpec
+from container_magics.engine import images, networks, policyfile
 from container_magics.engine import run as verbs
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import owner
-from container_magics.errors import NotFound, PolicyDenied, SshFailed
+from container_magics.errors import NameTaken, NotFound, PolicyDenied, SshFailed
 from container_magics.practice import boxlab, boxspec, sshbox
 from container_magics.session.build import build
 from container_magics.session.stopper import Stopper
@@ -80,6 +81,21 @@ def test_a_lab_goes_whole_though_its_gate_was_just_reset(engine: Engine, names: 
     assert there(engine, [gate, inner]) == []
     with pytest.raises(NotFound):
         verbs.inspect(engine, old)
+
+
+def test_nothing_is_left_behind_a_gate_that_does_not_come(
+    engine: Engine, names: list[str], base: str
+) -> None:
+    """Its name is a stranger's."""
+    gate, inner = names[:2]
+    verbs.create(engine, ContainerSpec(base, ("sleep", "60"), name=gate), {}, auto_remove=False)
+    try:
+        with pytest.raises(NameTaken):
+            boxlab.start_lab(engine, owner(), [gate, inner], BoxSettings(), Stopper())
+        assert there(engine, [gate, inner]) == [gate]
+    finally:
+        verbs.remove(engine, gate)
+        networks.remove(engine, f"{gate}-lab")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import SESSION, USER, Owner, owner
 from container_magics.errors import NotFound, SshFailed
-from container_magics.practice import boxspec, sshbox
+from container_magics.practice import boxfind, boxspec, sshbox
 from container_magics.practice.exercises import check, container_of
 from container_magics.practice.logins import run_on
 from container_magics.session.build import build
@@ -74,6 +74,23 @@ def test_each_student_of_a_shared_engine_has_a_box_of_the_same_name(
         for one in (ada, grace):
             end_session(engine, one)
             assert verbs.containers(engine, f"{SESSION}={one.session}") == []
+
+
+def test_a_name_that_another_student_takes_at_this_moment(engine: Engine, name: str) -> None:
+    """Both have looked, and seen that it is free."""
+    ada, grace = student("ada"), student("grace")
+    free = boxfind.free_names(engine, grace, [name])
+    assert free == {name}
+    try:
+        sshbox.start(engine, ada, name)
+        looked = sshbox.Looked(free)
+        sshbox.start(engine, grace, name, replacing=False, looked=looked)
+        assert said(engine, grace, name, "hostname") == f"{name}\n"
+        assert verbs.inspect(engine, f"{name}-grace")["Config"]["Labels"][USER] == "grace"
+        assert boxfind.free_names(engine, grace, [name]) == frozenset()
+    finally:
+        for one in (ada, grace):
+            end_session(engine, one)
 
 
 def test_a_box_of_the_teacher_s_own_image(engine: Engine, name: str) -> None:

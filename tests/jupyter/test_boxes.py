@@ -162,12 +162,16 @@ def test_a_lab_is_reached_over_its_gate_alone(
     assert not engine.api.networks(names=[f"{GATE}-lab"])
 
 
-def test_several_are_started_at_once(notebook: Notebook, nothing_left: Inventory) -> None:
+def test_several_are_started_at_once(
+    notebook: Notebook, engine: Engine, nothing_left: Inventory
+) -> None:
     names = [f"{BOX}-{n}" for n in range(4)]
     try:
         said = run(notebook, f"%sshbox {' '.join(names)}")
-        assert all(f"{name} is up" in said for name in names)
+        assert "4 boxes are up" in said
         for name in names:
+            port = engine.api.port(name, 22)[0]["HostPort"]
+            assert re.search(rf"{name} +127\.0\.0\.1:{port} +SHA256:", said)
             assert run(notebook, f"%%ssh {name}\nhostname") == f"{name}\n"
     finally:
         notebook.run(f"%sshbox rm {' '.join(names)}")

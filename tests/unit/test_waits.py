@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import pytest
 
 from container_magics.core.events import Output
 from container_magics.core.loglines import SECOND_NS, LogLine, Matcher, Seen, stamped
+from container_magics.core.pauses import pauses
 from container_magics.core.template import filled
 from container_magics.core.verbs import container_parser
 from container_magics.core.waits import Condition, condition, listening, moment
@@ -181,3 +183,11 @@ def test_a_template_names_facts(template: str, text: str) -> None:
 def test_a_template_that_asks_for_more_is_refused(template: str) -> None:
     with pytest.raises(UsageError):
         filled(template, FACTS)
+
+
+def test_tries_come_fast_at_first_and_then_patiently() -> None:
+    """A box that starts alone is asked often; one in a crowd gives way to those that start."""
+    first = list(islice(pauses(), 12))
+    assert sum(first[:8]) < 0.2
+    assert first == sorted(first)
+    assert first[-1] == 0.1

@@ -23,6 +23,41 @@ class BoxRow:
     snapshots: str
 
 
+@dataclass(frozen=True, slots=True)
+class UpRow:
+    """A box of several that have just started. ``container`` is the engine's name for it."""
+
+    name: str
+    address: str
+    fingerprint: str
+    line: str
+    container: str
+
+
+def crowd(rows: Sequence[UpRow], *, stable: bool) -> View:
+    """Several boxes that have started together. In stable mode as ``box``."""
+    others = any(row.container != row.name for row in rows)
+    cells = tuple(
+        (
+            row.name,
+            "127.0.0.1:PORT" if stable else row.address,
+            "SHA256:FINGERPRINT" if stable else row.fingerprint,
+            f"ssh -F CONFIG {row.name}" if stable else row.line,
+            *((row.container,) if others else ()),
+        )
+        for row in rows
+    )
+    names = (
+        "name",
+        "address",
+        "host key",
+        "in a terminal",
+        *(("on the engine",) if others else ()),
+    )
+    note = Note(f"{len(rows)} boxes are up: you can log in to each.", "ok", hint="%%ssh NAME")
+    return Group((note, Table(tuple(map(Column, names)), cells)))
+
+
 def box(
     name: str,
     *,
