@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,9 +42,7 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
                 repeats,
             )
         cells.run(f"%sshbox rm {NAME}")
-        crowd = in_turns(
-            {"row": lambda: one_by_one(cells), "once": lambda: at_once(cells)}, CROWD_REPEATS
-        )
+        crowd = crowds(engine, cells)
     return [
         quotient("`%sshbox`, from the cell to the first login", samples["fresh"],
                  "`docker run`, and `ssh` until it is let in", samples["docker"], 1.15),
@@ -53,9 +52,22 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
                  "`%sshbox` where there is no box", samples["fresh"]),
         quotient(f"`%sshbox` of {CROWD} boxes at once", crowd["once"],
                  f"{CROWD} of `%sshbox` in a row", crowd["row"], 0.5),
+        quotient("… what the engine makes of as many: `docker run -d` at once",
+                 crowd["docker once"], f"{CROWD} of them in a row", crowd["docker row"]),
         quotient("`%%ssh BOX`, cell `true`, the login kept", samples["cell"],
                  "`ssh BOX true`", samples["ssh"], 0.2),
     ]  # fmt: skip
+
+
+def crowds(engine: Engine, cells: Kernel) -> dict[str, list[float]]:
+    """Twenty boxes, and twenty of docker's own."""
+    ways = {
+        "row": lambda: one_by_one(cells),
+        "once": lambda: at_once(cells),
+        "docker row": lambda: bare(engine, threads=1),
+        "docker once": lambda: bare(engine, threads=CROWD),
+    }
+    return in_turns(ways, CROWD_REPEATS)
 
 
 def fresh(cells: Kernel) -> float:
@@ -90,6 +102,21 @@ def at_once(cells: Kernel) -> float:
     """One cell; the removal is not counted."""
     taken = cells.run(f"%sshbox {' '.join(names())}")
     cells.run(f"%sshbox rm {' '.join(names())}")
+    return taken
+
+
+def bare(engine: Engine, threads: int) -> float:
+    """Twenty of docker's own, without any login, on so many threads; the removal is not counted.
+    It says how much faster at once this machine's engine and processors are at all."""
+    words = ("run", "-d", "--label", dockercommand.LABEL, "-p", "127.0.0.1::22", boxspec.IMAGE,
+             "sleep", "600")  # fmt: skip
+    start = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: dockercommand.timed(engine, *words), range(CROWD)))
+    taken = time.perf_counter() - start
+    mine = {"label": dockercommand.LABEL, "ancestor": boxspec.IMAGE}
+    for container in engine.api.containers(all=True, filters=mine):
+        engine.api.remove_container(container["Id"], force=True)
     return taken
 
 
