@@ -18,6 +18,8 @@ from container_magics.engine.client import Engine, connect
 from container_magics.engine.ownership import owner
 from container_magics.engine.statedir import STATE_VARIABLE
 from container_magics.errors import EngineError
+from container_magics.practice import boxspec, sshbox
+from container_magics.session.build import build
 from container_magics.session.detached import run_detached
 
 PORTS = 3
@@ -43,8 +45,17 @@ def narrow(as_root: None, engine: Engine, base: str) -> Iterator[Engine]:
             subprocess.run(words, env=state, check=True)
 
 
+@pytest.fixture
+def box_image(engine: Engine, base: str) -> str:
+    """The practice box's image, made where it is not here yet."""
+    if not boxspec.image_is_here(engine):
+        for _ in build(engine, boxspec.recipe()[0]):
+            pass
+    return boxspec.IMAGE
+
+
 def test_the_last_port_is_given_and_the_next_container_says_why_not(
-    narrow: Engine, base: str
+    narrow: Engine, engine: Engine, base: str, box_image: str
 ) -> None:
     def start(name: str) -> None:
         spec = replace(parse_run(f"{base} -d --name {name} -p 22").spec, command=("sleep", "600"))
@@ -56,6 +67,11 @@ def test_the_last_port_is_given_and_the_next_container_says_why_not(
     with pytest.raises(EngineError) as refused:
         start("cm-port-last")
     assert "end a container that publishes one" in refused.value.hint
+    give_image(engine, narrow, box_image)
+    with pytest.raises(EngineError) as refused:
+        sshbox.start(narrow, owner(), "cm-port-box")
+    assert "end a container that publishes one" in refused.value.hint
+    boxspec.keys().remove("cm-port-box")
     containers = narrow.api.containers(all=True)
     assert sorted(c["Names"][0] for c in containers) == [f"/cm-port-{n}" for n in range(PORTS)]
 

@@ -23,6 +23,7 @@ from container_magics.core.spec import ContainerSpec
 from container_magics.engine import containers
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
+from container_magics.engine.keys import Address
 from container_magics.engine.logs import last_lines
 from container_magics.engine.ownership import owner
 from container_magics.practice import boxlab, boxspec, sshbox
@@ -242,18 +243,24 @@ def received(port: int) -> str:
         return connection.makefile().read()
 
 
+def through(port: int, machine: str) -> bytes:
+    """The first bytes that sshd of a machine says to who comes by the SOCKS proxy at a port."""
+    name = machine.encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as proxy:
+        proxy.sendall(b"\5\1\0")  # SOCKS 5 (RFC 1928), no authentication
+        assert proxy.recv(2) == b"\5\0"
+        proxy.sendall(b"\5\1\0\3" + bytes([len(name)]) + name + (22).to_bytes(2))
+        assert proxy.recv(10)[:2] == b"\5\0"
+        return proxy.recv(8)
+
+
 def test_a_socks_proxy_reaches_the_inner_box(student: Student, lab: list[Box]) -> None:
-    here, inner = free_port(), lab[1].container.encode()
+    here = free_port()
     words = ["ssh", "-F", student.box.config, "-N", "-D", f"127.0.0.1:{here}", student.box.name]
     with subprocess.Popen(words, stdin=subprocess.DEVNULL) as tunnel:
         try:
             until(lambda: accepts(here))
-            with socket.create_connection(("127.0.0.1", here), timeout=20) as proxy:
-                proxy.sendall(b"\5\1\0")  # SOCKS 5 (RFC 1928), no authentication
-                assert proxy.recv(2) == b"\5\0"
-                proxy.sendall(b"\5\1\0\3" + bytes([len(inner)]) + inner + (22).to_bytes(2))
-                assert proxy.recv(10)[:2] == b"\5\0"
-                assert proxy.recv(8) == b"SSH-2.0-"
+            assert through(here, lab[1].container) == b"SSH-2.0-"
         finally:
             tunnel.terminate()
 
@@ -327,14 +334,6 @@ def test_the_library_does_the_same(student: Student, lab: list[Box], tmp_path: P
     async def story() -> None:
         gate, inner = lab[0].address, lab[1].address
 
-        def how(address: object) -> dict[str, object]:
-            assert isinstance(address, type(gate))
-            return {
-                "username": address.user, "client_keys": [str(address.key)], "config": None,
-                "known_hosts": str(address.known_hosts), "host_key_alias": address.box,
-                "agent_path": None,
-            }  # fmt: skip
-
         with pytest.raises(asyncssh.PermissionDenied):
             await asyncssh.connect(
                 gate.host, gate.port, **{**how(gate), "client_keys": None, "password": "x"}
@@ -357,6 +356,83 @@ def test_the_library_does_the_same(student: Student, lab: list[Box], tmp_path: P
 
     asyncio.run(story())
     assert (tmp_path / "down").read_text() == "by the library"
+
+
+def how(address: Address) -> dict[str, object]:
+    """How the library logs in with a box's own key; nothing of this machine's user is looked at."""
+    return {
+        "username": address.user, "client_keys": [str(address.key)], "config": None,
+        "known_hosts": str(address.known_hosts), "host_key_alias": address.box,
+        "agent_path": None,
+    }  # fmt: skip
+
+
+def test_the_library_takes_a_key_of_one_s_own_and_an_agent_s(student: Student) -> None:
+    """asyncssh: a key is made, added, used from a file and from an agent, and taken away."""
+    gate = student.box.address
+    key = asyncssh.generate_private_key("ssh-ed25519", comment="mine")
+    key.write_private_key(student.home / "mine")
+
+    async def logged_in(**by: object) -> str:
+        async with asyncssh.connect(gate.host, gate.port, **{**how(gate), **by}) as there:
+            return str((await there.run("ssh-add -l 2>&1 || echo in", check=True)).stdout)
+
+    async def story() -> None:
+        by_file = {"client_keys": [str(student.home / "mine")]}
+        async with asyncssh.connect(gate.host, gate.port, **how(gate)) as first:
+            with pytest.raises(asyncssh.PermissionDenied):
+                await logged_in(**by_file)
+            public = key.export_public_key().decode()
+            add = "umask 077; mkdir -p ~/.ssh; cat >> ~/.ssh/authorized_keys"
+            await first.run(add, input=public, check=True)
+            assert (await logged_in(**by_file)).endswith("in\n")
+            socket_path = student.environment["SSH_AUTH_SOCK"]
+            async with asyncssh.connect_agent(socket_path) as agent:
+                await agent.add_keys([key])
+                by_agent = {"client_keys": (), "agent_path": socket_path}
+                assert key.get_fingerprint() in await logged_in(**by_agent, agent_forwarding=True)
+                await agent.remove_all()
+            with pytest.raises(asyncssh.PermissionDenied):
+                await logged_in(**by_agent)
+            await first.run("rm ~/.ssh/authorized_keys", check=True)
+            with pytest.raises(asyncssh.PermissionDenied):
+                await logged_in(**by_file)
+
+    said = student.type("ssh-agent", "-s").stdout
+    words = dict(part.split("=", 1) for part in shlex.split(said.replace(";", " ")) if "=" in part)
+    student.environment.update(words)
+    try:
+        asyncio.run(story())
+    finally:
+        student.type("ssh-agent", "-k")
+
+
+def test_the_library_copies_and_forwards(
+    student: Student, lab: list[Box], greeter: int, tmp_path: Path
+) -> None:
+    """asyncssh: scp both ways, a port of ours on the box (-R), a SOCKS proxy (-D)."""
+    gate, inner = lab[0].address, lab[1]
+    sent = os.urandom(300_000)
+    (tmp_path / "sent").write_bytes(sent)
+
+    async def story() -> None:
+        async with asyncssh.connect(gate.host, gate.port, **how(gate)) as there:
+            await asyncssh.scp(tmp_path / "sent", (there, "by-scp"))
+            await asyncssh.scp((there, "by-scp"), tmp_path / "back")
+            await there.run("rm by-scp", check=True)
+            port = (
+                await there.forward_remote_port("127.0.0.1", 0, "127.0.0.1", greeter)
+            ).get_port()
+            ask = f"exec 3<>/dev/tcp/127.0.0.1/{port}; echo 'GET / HTTP/1.0\n' >&3; tail -1 <&3"
+            asked = await there.run(f"bash -c {shlex.quote(ask)}", check=True)
+            assert asked.stdout == "from the notebook's machine\n"
+            proxy = await there.forward_socks("127.0.0.1", 0)
+            assert (
+                await asyncio.to_thread(through, proxy.get_port(), inner.container) == b"SSH-2.0-"
+            )
+
+    asyncio.run(story())
+    assert (tmp_path / "back").read_bytes() == sent
 
 
 def test_it_shows_what_a_container_is(student: Student) -> None:

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import docker
 import pytest
 
@@ -97,6 +98,35 @@ def test_a_login_that_fails_leaves_no_thread(box: Box) -> None:
     with pytest.raises(SshFailed), login(nobody):
         pass
     assert held() == before
+
+
+def test_another_host_key_is_refused_and_the_right_one_taken(box: Box, tmp_path: Path) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    known = tmp_path / "known_hosts"
+    known.write_text(f"{box.name} {other}")
+    before = held()
+    with (
+        pytest.raises(SshFailed, match="shows another host key than before") as caught,
+        login(replace(box.address, known_hosts=known), patience_s=20),
+    ):
+        pass
+    assert f"%sshbox reset {box.name}" in caught.value.hint
+    known.write_bytes(box.address.known_hosts.read_bytes())
+    with login(replace(box.address, known_hosts=known)):
+        pass
+    assert held() == before
+
+
+def test_a_key_that_the_box_does_not_know_is_refused_at_once(box: Box, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(key)
+    began_s = time.monotonic()
+    with (
+        pytest.raises(SshFailed, match="does not accept your key"),
+        login(replace(box.address, key=key), patience_s=20),
+    ):
+        pass
+    assert time.monotonic() - began_s < 10
 
 
 def test_an_sshd_that_answers_late_is_waited_for(box: Box) -> None:

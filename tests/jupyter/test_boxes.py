@@ -97,6 +97,8 @@ def test_a_strict_box_has_no_capability_and_writes_in_memory_alone(
         assert said == "student\n0000000000000000\nRead-only file system\nwritten\n"
         host = engine.api.inspect_container(BOX)["HostConfig"]
         assert (host["CapAdd"], host["ReadonlyRootfs"]) == (None, True)
+        first = f"%%container --in {BOX}\nstat -c '%u %G' /proc/1; id -u; cat /proc/1/comm"
+        assert run(notebook, first) == "1000 student\n1000\nsshd\n"
         assert ssh(notebook, BOX, "echo", "here").stdout == "here\n"
         run(notebook, f"%sshbox reset {BOX}")
         assert "strict" in run(notebook, "%sshbox list")
@@ -138,13 +140,20 @@ def test_snapshots_go_with_the_session(engine: Engine, base: str, nothing_left: 
 
 
 def test_a_lab_is_reached_over_its_gate_alone(
-    notebook: Notebook, engine: Engine, nothing_left: Inventory
+    notebook: Notebook, engine: Engine, nothing_left: Inventory, tmp_path: Path
 ) -> None:
     try:
         said = run(notebook, f"%sshbox lab {GATE} {INNER}")
         assert f"port 22 of {INNER}, over {GATE}" in said
         assert run(notebook, f"%%ssh --via {GATE} {INNER}\nhostname") == f"{INNER}\n"
         assert ssh(notebook, INNER, "hostname").stdout == f"{INNER}\n"
+        path = tmp_path / "inner"
+        run(notebook, f"%ssh config {INNER} --to '{path}'")
+        jumped = subprocess.run(
+            ["ssh", "-F", path, INNER, "hostname"], capture_output=True, text=True, timeout=60,
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert jumped.stdout == f"{INNER}\n", jumped.stderr
         seen = notebook.run(f"%%ssh {INNER}\nhostname")
         assert f"only {GATE} reaches {INNER}" in seen.sentence
         assert seen.told.endswith(f"%%ssh --via {GATE} {INNER}")
@@ -217,8 +226,13 @@ def test_what_cannot_be_done_is_said(notebook: Notebook, cell: str, says: str) -
 def test_a_fork_bomb_and_a_full_disk_are_held_and_reset_mends(
     notebook: Notebook, fresh: str, engine: Engine
 ) -> None:
-    notebook.run(f"%%ssh {BOX} --timeout 15s --no-check\nbomb() {{ bomb | bomb & }}; bomb; sleep 5")
+    seen = notebook.run(
+        f"%%ssh {BOX} --timeout 15s --no-check\nbomb() {{ bomb | bomb & }}; bomb; sleep 5"
+    )
+    assert "Resource temporarily unavailable" in seen.stderr
     assert engine.api.inspect_container(BOX)["HostConfig"]["PidsLimit"] == 128
+    pids = engine.api.stats(BOX, stream=False)["pids_stats"]
+    assert pids["current"] <= pids["limit"] == 128
     run(notebook, f"%sshbox reset {BOX}")
     seen = notebook.run(
         f"%%ssh {BOX} --no-check --timeout 60s\nyes > big; ls -s --block-size=M big"
@@ -254,6 +268,7 @@ def test_two_kernels_with_one_name_are_told_apart(notebook: Notebook, fresh: str
         seen = other.run(f"%sshbox {BOX}")
         assert seen.error == "NameTaken"
         assert "another name" in seen.told
+        assert other.run(f"%%ssh {BOX}\nhostname").error == "NameTaken"
     finally:
         other.close()
     assert run(notebook, f"%%ssh {BOX}\nhostname") == f"{BOX}\n"
@@ -273,6 +288,12 @@ def test_an_ssh_config_of_its_own_works_anywhere(
     assert done.stdout == f"{BOX}\n", done.stderr
     assert not (tmp_path / ".ssh").exists()
     assert "cannot be written" in notebook.run(f"%ssh config {BOX} --to /nowhere/x").sentence
+
+
+def test_the_log_of_sshd_says_who_came(notebook: Notebook, fresh: str) -> None:
+    run(notebook, f"%%ssh {BOX}\ntrue")
+    seen = notebook.run(f"%container logs {BOX}")
+    assert "Accepted publickey for student" in seen.stderr
 
 
 def test_a_login_is_kept_from_cell_to_cell(notebook: Notebook, fresh: str) -> None:
