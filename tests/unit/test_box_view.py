@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from container_magics.core.snapshot import Snapshot
 from container_magics.view.model import Group, Note, Table
 from container_magics.view.plain import plain
-from container_magics.view.present import box
+from container_magics.view.present import box, sshbox
 
 RUNS = Snapshot("1f3c", "shop", "busybox:1", "running")
 
@@ -68,3 +69,17 @@ def test_one_that_was_kept_says_so_and_how_to_have_another() -> None:
 
 def test_a_flood_says_where_the_rest_is() -> None:
     assert "`%container logs shop`" in plain(box.flooded("shop"))
+
+
+def test_boxes_that_started_together_are_one_table() -> None:
+    """The engine's name is told where it is another one; in stable mode what varies is not."""
+    rows = [
+        sshbox.UpRow(name, f"127.0.0.1:{port}", f"SHA256:{name}", f"ssh -F c {name}", container)
+        for name, port, container in (("a", 1, "a"), ("b", 2, "b-grace"), ("c", 3, "c"))
+    ]
+    text = plain(sshbox.crowd(rows, stable=False))
+    assert "3 boxes are up" in text
+    assert re.search(r"b +127\.0\.0\.1:2 +SHA256:b +ssh -F c b +b-grace", text)
+    stable = plain(sshbox.crowd(rows[:1], stable=True))
+    assert re.search(r"a +127\.0\.0\.1:PORT +SHA256:FINGERPRINT +ssh -F CONFIG a", stable)
+    assert "on the engine" not in stable

@@ -47,13 +47,7 @@ def crowd(rows: Sequence[UpRow], *, stable: bool) -> View:
         )
         for row in rows
     )
-    names = (
-        "name",
-        "address",
-        "host key",
-        "in a terminal",
-        *(("on the engine",) if others else ()),
-    )
+    names = ["name", "address", "host key", "in a terminal"] + ["on the engine"] * others
     note = Note(f"{len(rows)} boxes are up: you can log in to each.", "ok", hint="%%ssh NAME")
     return Group((note, Table(tuple(map(Column, names)), cells)))
 
