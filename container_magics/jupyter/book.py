@@ -20,7 +20,7 @@ from container_magics.errors import UsageError
 PAGES = Path(__file__).with_name("bookpages")
 PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 """Files beside the notebooks that pages may show. Others stay at home: exercises have answers."""
-LIGHT, DARK = "friendly", "github-dark"
+LIGHT, DARK = "xcode", "github-dark"
 """The styles of Pygments for code."""
 HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
