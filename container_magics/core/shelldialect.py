@@ -15,6 +15,7 @@ from container_magics.core.shelltexts import (
     FUNCTIONS,
     INSPECTION,
     VARIABLES,
+    apart,
     filled,
     quoted,
 )
@@ -80,7 +81,9 @@ class Shell:
 
     def completing(self, place: Place, code: str, cursor: int) -> str:  # noqa: ARG002
         """By compgen, where there is one; else from PATH, ``set`` and a pattern."""
-        found = cursor_at(code, cursor)
+        return apart(self._candidates(cursor_at(code, cursor)))
+
+    def _candidates(self, found: Cursor) -> str:
         own = self.name == "bash"
         match found.kind:
             case "variable":
@@ -101,7 +104,9 @@ class Shell:
 
     def completeness(self, place: Place, code: str) -> str:
         """By the shell's own ``-n``."""
-        return filled(COMPLETENESS, program=self.name, folder=place.folder, code=quoted(code))
+        return apart(
+            filled(COMPLETENESS, program=self.name, folder=place.folder, code=quoted(code))
+        )
 
     def inspecting(self, code: str, cursor: int) -> str:
         """By ``command -V``, ``help``, man and ``--help``."""
@@ -109,11 +114,14 @@ class Shell:
         if not word:
             return ""
         bash = self.name == "bash"
-        return filled(
-            INSPECTION,
-            show_function=f"declare -f -- {quoted(word)}" if bash else f"command -V {quoted(word)}",
-            show_builtin=f"help -- {quoted(word)}" if bash else f"command -V {quoted(word)}",
-            word=quoted(word),
+        own = f"command -V {quoted(word)}"
+        return apart(
+            filled(
+                INSPECTION,
+                show_function=f"declare -f -- {quoted(word)}" if bash else own,
+                show_builtin=f"help -- {quoted(word)}" if bash else own,
+                word=quoted(word),
+            )
         )
 
 

@@ -19,7 +19,7 @@ show() {
         return 2
     fi
     _cm_file=@FOLDER@/shown-$(sh -c 'echo $$')
-    if [ -n "${2:-}" ]; then cat -- "$2"; else cat; fi >"$_cm_file" || return
+    if [ -n "${2:-}" ]; then cat -- "$2"; else cat; fi >|"$_cm_file" || return
     printf '\035@KEY@d%s\035%s\035%s\035@KEY@z' "${1:-}" "${2:-}" "$_cm_file" >/dev/tty
 }
 clear() { printf '\035@KEY@dclear\035\035\035@KEY@z' >/dev/tty; }
@@ -76,7 +76,7 @@ printf '%s' @CODE@ >@FOLDER@/asked
 if @PROGRAM@ -n @FOLDER@/asked 2>@FOLDER@/said; then
     { printf '%s' @CODE@; printf '\n)\n'; } >@FOLDER@/asked
     if @PROGRAM@ -n @FOLDER@/asked 2>/dev/null; then echo incomplete; else echo complete; fi
-elif grep -qiE 'unexpected (EOF|end of file)|unterminated|syntax error: unexpected end' \
+elif grep -qiE 'unexpected (EOF|end of file)|end of file unexpected|unterminated' \
     @FOLDER@/said; then echo incomplete
 else echo invalid; fi
 rm -f @FOLDER@/asked @FOLDER@/said
@@ -106,6 +106,12 @@ esac
 :
 """
 """A program of the system is asked for its --help; one of the reader's own is not run for that."""
+
+
+def apart(text: str) -> str:
+    """A question of ours in a shell of its own, which knows all that the reader's knows: there
+    ``set -e`` cannot end the reader's shell, nor ``set -f``, ``-u`` or ``-C`` be in the way."""
+    return f"( set +eufC\n{text}\n) || :"
 
 
 def filled(text: str, **values: str) -> str:

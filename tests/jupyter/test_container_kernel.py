@@ -222,6 +222,33 @@ def test_a_help_that_does_not_come_is_given_up(notebook: ContainerNotebook) -> N
     assert notebook.run("echo next").stdout == "next\n"
 
 
+@pytest.mark.parametrize("language", ["bash", "sh"])
+def test_no_option_of_the_shell_s_harms_a_question_nor_a_question_the_shell(
+    base: str, language: str
+) -> None:
+    """What ``set`` has in the reader's own shell is the reader's."""
+    strict = ContainerNotebook("--language", language, BASE)
+    try:
+        fails = (
+            "printf '#!/bin/sh\\nexit 1\\n' > /usr/local/bin/fails; chmod +x /usr/local/bin/fails"
+        )
+        assert strict.run(f"{fails}; word=kept").error == ""
+        assert strict.run("set -euC; set -f").error == ""
+        assert strict.asked("complete", "zzqq", 4)["matches"] == []
+        assert strict.asked("complete", "echo $ZZQQ", 10)["matches"] == []
+        assert "/etc/hostname" in strict.asked("complete", "ls /etc/hostn", 13)["matches"]
+        assert "fails" in str(strict.asked("inspect", "fails", 3)["data"])
+        assert not strict.asked("inspect", "nothing-there", 5)["found"]
+        for code, status in (("echo a", "complete"), ("if true", "incomplete"), ("fi", "invalid")):
+            assert strict.asked("is_complete", code)["status"] == status, code
+        assert strict.run("echo '<b>b</b>' | show html; echo '<i>i</i>' | show html").html
+        seen = strict.run("echo $word $-")
+        assert seen.stdout.startswith("kept ")
+        assert set("eufC") <= set(seen.stdout.split()[1])
+    finally:
+        strict.close()
+
+
 def test_history_is_kept(notebook: ContainerNotebook) -> None:
     notebook.run("echo for the history")
     reply = notebook.asked("history", hist_access_type="tail", n=1, raw=True)
