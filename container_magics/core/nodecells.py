@@ -6,6 +6,7 @@ left running does too.
 """
 
 PROGRAM = r"""
+(() => { // what is declared here is none of the cells' names
 const fs = require("fs"), util = require("util"), vm = require("vm");
 const [folder, key] = process.argv.slice(1);
 const terminal = fs.openSync("/dev/tty", "r+");
@@ -91,7 +92,9 @@ async function cell(number, way) {
   let status = 0;
   try { status = await run(fs.readFileSync(folder + "/cell", "utf8")); }
   catch (error) { status = await told(error); }
-  say(`${number}e${status}`, process.cwd(), number + "z");
+  let where = "";
+  try { where = process.cwd(); } catch {} // the folder may be gone
+  say(`${number}e${status}`, where, number + "z");
   write(errors, `${GS}${number}b`);
 }
 
@@ -137,5 +140,6 @@ const line = Buffer.alloc(4096);
     if (error || !length) process.exit(0);
     cell(...line.toString("utf8", 0, length).trim().split(" ")).then(next);
   });
+})();
 })();
 """

@@ -24,7 +24,7 @@ def say(*parts):
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
+        except (AttributeError, OSError, ValueError):
             pass
     os.write(terminal, b"\x1d" + b"\x1d".join(part.encode() for part in parts))
 
@@ -113,9 +113,10 @@ def run(source):
 
 
 def cell(number, way):
+    for stream in range(3):  # the cell before may have closed them
+        os.dup2(terminal, stream)
     errors = os.open(way, os.O_WRONLY)
     os.dup2(errors, 2)
-    os.close(errors)
     say(number + "b")
     status = 0
     try:
@@ -133,22 +134,24 @@ def cell(number, way):
         lines = traceback.format_exception(type(error), error, frames)
         show("error", {"ename": type(error).__name__, "evalue": str(error),
                        "traceback": "".join(lines).splitlines()})
-    sys.stdout.flush()
     try:
         where = os.getcwd()
     except OSError:
         where = ""
     say("%se%d" % (number, status & 255), where, number + "z")
-    os.write(2, ("\x1d" + number + "b").encode())
+    os.write(errors, ("\x1d" + number + "b").encode())
+    os.close(errors)
 
 
 builtins.__cells__, names["display"], names["clear"] = Cells(), display, clear
 while True:
     try:
-        line = os.read(0, 4096)
+        line = os.read(terminal, 4096)
         if not line:
             break
         cell(*line.decode().split())
-    except (KeyboardInterrupt, OSError):
+    except KeyboardInterrupt:
         pass
+    except OSError:
+        break
 '''

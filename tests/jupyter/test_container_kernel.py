@@ -481,6 +481,61 @@ def test_python_cells_in_a_python_image(images: None) -> None:
         python.close()
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import os; os.close(0)",
+        "import os; os.close(1); os.close(2)",
+        "import sys; sys.stdin = None; sys.stderr = None",
+        "import os; os.mkdir('/tmp/gone'); os.chdir('/tmp/gone'); os.rmdir('/tmp/gone')",
+    ],
+)
+def test_what_a_cell_does_to_python_s_streams_harms_no_later_cell(images: None, cell: str) -> None:
+    python = ContainerNotebook("--language", "python", PYTHON)
+    try:
+        assert python.run("x = 20").error == ""
+        assert python.run(cell).error == ""
+        seen = python.run("print('it goes on')\nx")
+        assert (seen.stdout, seen.text) == ("it goes on\n", "20")
+    finally:
+        python.close()
+
+
+def test_python_that_lost_its_terminal_for_good_is_begun_anew(images: None) -> None:
+    """As programs do that make themselves daemons: every descriptor is closed."""
+    python = ContainerNotebook("--language", "python", PYTHON)
+    try:
+        assert "fresh one" in python.run("import os; os.closerange(0, 256)").text
+        assert python.run("print('there')").stdout == "there\n"
+    finally:
+        python.close()
+
+
+def test_javascript_may_have_any_name_for_its_own(images: None) -> None:
+    """As ``fs``, which nearly every program has; what runs the cells is not harmed by it."""
+    node = ContainerNotebook("--language", "node", PYTHON)
+    try:
+        seen = node.run("const fs = require('fs'), key = 1; let count = 2; function show() {}")
+        assert seen.error == "", seen.told
+        assert node.run("function write() { throw 1 }; function say() { throw 2 }").error == ""
+        assert node.run("console.log(typeof fs.readFileSync); key + count").text == "3"
+    finally:
+        node.close()
+
+
+def test_javascript_whose_folder_has_gone_goes_on(images: None) -> None:
+    node = ContainerNotebook("--language", "node", PYTHON)
+    try:
+        seen = node.run(
+            "const fs = require('fs'); fs.mkdirSync('/tmp/gone'); process.chdir('/tmp/gone');"
+            " fs.rmdirSync('/tmp/gone'); console.log('gone')"
+        )
+        assert seen.stdout == "gone\n"
+        assert node.run("console.log('next')").stdout == "next\n"
+    finally:
+        node.close()
+
+
 def test_javascript_cells_in_a_node_image(images: None) -> None:
     node = ContainerNotebook("--language", "node", PYTHON)
     try:
