@@ -13,7 +13,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +44,17 @@ OF_JUPYTER = ("kernel_id", "kernel_spec", "parent", "config")
 POLL_S = 0.05
 BEAT_S = 0.5
 SERVER_ERROR = 500
+
+
+async def beside(work: Callable[..., None], *words: str) -> None:
+    """Do it in a thread, while the event loop goes on. Where Python itself is about to end there
+    are no more threads (`jupyter run` and nbclient end their kernels so late): do it here."""
+    try:
+        done = asyncio.get_running_loop().run_in_executor(None, work, *words)
+    except RuntimeError:
+        work(*words)
+        return
+    await done
 
 
 class KernelNotStarted(ContainerMagicsError, HTTPError):
@@ -111,12 +122,12 @@ class ContainerProvisioner(LocalProvisioner):
         """Send a signal to the kernel; nothing happens when it has ended."""
         if self._kernel and signum:
             name = signal.Signals(signum).name.removeprefix("SIG")
-            await asyncio.to_thread(self._kernel.signal, name)
+            await beside(self._kernel.signal, name)
 
     async def kill(self, restart: bool = False) -> None:  # noqa: ARG002 - Jupyter's signature
         """End it at once, and remove the container."""
         if self._kernel:
-            await asyncio.to_thread(self._kernel.remove)
+            await beside(self._kernel.remove)
 
     async def terminate(self, restart: bool = False) -> None:  # noqa: ARG002 - as above
         """Ask it to end."""
@@ -244,7 +255,7 @@ class ContainerProvisioner(LocalProvisioner):
     async def _remove(self) -> None:
         kernel, self._kernel = self._kernel, None
         if kernel:
-            await asyncio.to_thread(kernel.remove)
+            await beside(kernel.remove)
 
     def _give_up(self) -> None:
         """Leave nothing of a start that failed."""

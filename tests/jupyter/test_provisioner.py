@@ -373,6 +373,38 @@ def test_nbclient_and_papermill_run_a_notebook(
     assert not containers(engine)
 
 
+def test_jupyter_run(
+    kernels: Kernels, kernel_image: str, work: Path, engine: Engine, nothing_left: Inventory
+) -> None:
+    """It ends its kernel as Python itself ends, when no thread can be begun any more."""
+    name = kernels.provisioned(kernel_image)
+    (work / "program.py").write_text("import os\nprint('in it:', os.environ['FROM_THE_IMAGE'])\n")
+    command = [sys.executable, "-m", "jupyter_client.runapp", "--kernel", name, "program.py"]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "in it: yes\n", done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert soon(lambda: not containers(engine), 5)
+
+
+def test_jupyter_console(
+    kernels: Kernels, kernel_image: str, work: Path, engine: Engine, nothing_left: Inventory
+) -> None:
+    """Cells typed at its prompt; its own quit ends it, and the kernel with it."""
+    command = [
+        sys.executable, "-m", "jupyter_console", "--simple-prompt", "--no-confirm-exit",
+        "--kernel", kernels.provisioned(kernel_image),
+    ]  # fmt: skip
+    typed = "import os\nword = os.environ['FROM_THE_IMAGE']\nprint('typed', word)\nquit\n"
+    done = subprocess.run(
+        command, cwd=work, input=typed, capture_output=True, text=True, timeout=120
+    )
+    assert "typed yes" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert soon(lambda: not containers(engine), 5)
+
+
 WAYS = ("shutdown", "now", "killed", "removed", "exits")
 ROUNDS = 10
 
