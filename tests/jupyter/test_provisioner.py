@@ -102,8 +102,10 @@ def test_interrupt_by_message(
     assert kernel.wait(begun)[1] == "KeyboardInterrupt"
     begun = kernel.begin("!sleep 60")
     time.sleep(1)
+    pressed_s = time.monotonic()
     kernel.manager.interrupt_kernel()
     kernel.wait(begun)
+    assert time.monotonic() - pressed_s < 20, "the program that the cell has started ends, too"
     assert kernel.run("print(1)") == "1\n"
     kernel.close()
 
