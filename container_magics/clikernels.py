@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from container_magics.core.dialects import LANGUAGES
 from container_magics.core.kernelnets import NETS
 from container_magics.errors import ContainerMagicsError, UsageError
 
@@ -26,7 +27,7 @@ def add_install_flags(command: argparse.ArgumentParser) -> None:
     )
     add("--name", default="", help="the kernelspec's name; with --from-image what it begins with")
     add("--display-name", default="", help="what the launcher shows")
-    add("--language", default="",
+    add("--language", choices=LANGUAGES, default="",
         help="with --image: who reads the cells. If not given, the interpreter that the image "
         "runs by itself, else a shell")  # fmt: skip
     add("--launcher", action="store_true",
@@ -64,13 +65,17 @@ def install(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
 
 
 def _shell(arguments: argparse.Namespace, say: Callable[[str], None]) -> Kernelspec:
-    from container_magics.core.kernelconfig import KernelConfig
+    from container_magics.core.kernelflags import parse_kernel
     from container_magics.jupyter import kernelspecs
 
     if arguments.launcher or arguments.mount or arguments.environment or arguments.net != NETS[0]:
         raise UsageError("--launcher, --net, --mount and --pass go with --from-image alone.")
     flags = tuple(arguments.flags)
-    KernelConfig(arguments.image, flags).spec(("sh",))  # refuses what it cannot have
+    if parse_kernel([*flags, arguments.image]).spec.name:
+        raise UsageError(
+            "A kernel's container cannot have --name.",
+            hint="Leave it out: each notebook has a container of its own.",
+        )
     language = arguments.language or _language(arguments.image)
     if language and not arguments.language:
         say(f"The image runs {language}, so the cells are {language}. For a shell: --language sh")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from container_magics.core.dialects import LANGUAGES
 from container_magics.core.flags import parse_run
-from container_magics.core.spec import ContainerSpec
+from container_magics.core.spec import CellOptions, ContainerSpec
 from container_magics.errors import UsageError
 
 IMAGE = "container-magics/base:bookworm"
@@ -40,9 +40,9 @@ def parse_kernel(words: Sequence[str] | str) -> KernelRequest:
         )
     request = parse_run(shlex.join(given or [IMAGE]))
     options = request.options
-    if options.detach or options.inside or options.program:
+    if options != CellOptions():
         raise UsageError(
-            "A kernel's container is its own: -d, --in and --exec are for cells.",
-            hint="Give the flags of the container itself, such as -v, -e or --memory.",
+            "A kernel takes the flags of docker run alone, and not those of a cell.",
+            hint="Leave out -d, --rm, --in and what else goes with a cell.",
         )
     return KernelRequest(request.spec, language)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from container_magics.core.kernelflags import parse_kernel
 from container_magics.engine import keptkernels
 from container_magics.engine.client import Engine
 from container_magics.engine.statedir import state_dir
-from container_magics.errors import ContainerFailed, ContainerMagicsError
+from container_magics.errors import ContainerFailed, ContainerMagicsError, UsageError
 from container_magics.jupyter.extension import load
 from container_magics.jupyter.kernelcell import CellRunner, reply_of
 from container_magics.jupyter.kernelhome import KernelHome
@@ -230,7 +231,10 @@ def launch(argv: Sequence[str]) -> None:
     begun first, for Jupyter's part takes as long."""
     words = list(argv)
     place = words.index("--") if "--" in words else len(words)
-    request = parse_kernel(words[place + 1 :])
+    try:
+        request = parse_kernel(words[place + 1 :])
+    except UsageError as error:  # of a kernelspec that was written by hand
+        sys.exit("\n".join(error.told()))
     file = words[words.index("-f") + 1] if "-f" in words[:place] else ""
     ContainerKernel.home = home = KernelHome(request, kept=keptkernels.name_of(file))
     ContainerKernel.language = request.language

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from jupyter_client.manager import KernelManager
 from leftovers import Inventory
 
 from container_magics.engine.client import Engine
+from container_magics.engine.files import put_archive
 
 
 @pytest.fixture
@@ -61,6 +64,8 @@ def test_a_shell_in_an_image(jupyter: Path) -> None:
     python = spec(jupyter, "container-python-3.12")
     assert python["argv"][-3:] == ["--language", "python", "ghost/python:3.12"]
     assert python["language"] == "python"
+    done("install", "--image", "debian:12", "--name", "still", "--", "--read-only")
+    assert spec(jupyter, "still")["argv"][-2:] == ["--read-only", "debian:12"]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,56 @@ def test_the_wheel_s_own_kernelspecs_are_found_with_their_logos() -> None:
         assert (Path(found[name]["resource_dir"]) / "logo-svg.svg").is_file()
 
 
+def test_a_kernelspec_that_was_written_wrongly_by_hand_is_one_sentence(jupyter: Path) -> None:
+    """What the server's log has of it."""
+    words = ["-m", "container_magics.kernel", "-f", "/k.json", "--", "--language", "ruby", "x"]
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "--language does not know 'ruby'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_each_kernel_of_an_image_is_registered(
+    jupyter: Path, kernel_image: str, engine: Engine, nothing_left: Inventory
+) -> None:
+    made = engine.api.create_container(kernel_image, name="cm-test-two-kernels")["Id"]
+    second = {
+        "argv": ["julia", "-f", "{connection_file}"],
+        "display_name": "J",
+        "language": "julia",
+    }
+    try:
+        put_archive(engine, made, "/", [archive("usr/share/jupyter/kernels/Second", second)])
+        image = engine.api.commit(made, "cm-test-two-kernels")["Id"]
+    finally:
+        engine.api.remove_container(made)
+    try:
+        install = ("install", "--from-image", "cm-test-two-kernels", "--name", "two")
+        refused = typed(*install, "--display-name", "Which?")
+        assert refused.returncode == 1
+        assert "The image has several kernels." in refused.stderr
+        assert not jupyter.exists() or not list(jupyter.iterdir())
+        said = done(*install)
+    finally:
+        engine.api.remove_image(image, force=True)
+    assert len(said.splitlines()) == 2
+    assert {path.name for path in jupyter.iterdir()} == {"two-python3", "two-second"}
+    assert spec(jupyter, "two-python3")["argv"][0] in ("python3", "/usr/bin/python3")
+    julia = spec(jupyter, "two-second")
+    assert (julia["argv"][0], julia["language"]) == ("julia", "julia")
+    assert julia["display_name"].startswith("J ")
+
+
+def archive(folder: str, kernelspec: dict[str, Any]) -> bytes:
+    """A tar archive with that folder in it, and a kernel.json in that."""
+    content, written = json.dumps(kernelspec).encode(), io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        entry = tarfile.TarInfo(f"{folder}/kernel.json")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return written.getvalue()
+
+
 @pytest.mark.parametrize("launcher", [False, True])
 def test_the_kernels_of_an_image(
     jupyter: Path, kernel_image: str, engine: Engine, nothing_left: Inventory, launcher: bool
@@ -149,6 +204,8 @@ def test_what_cannot_be_is_refused(jupyter: Path, base: str, nothing_left: Inven
         (("--image", "x", "--name", "a b"), "is no name for a kernel"),
         (("--image", "x", "--name", "python3"), "not ours"),
         (("--image", "x", "--", "-d"), "not those of a cell"),
+        (("--image", "x", "--", "--rm"), "not those of a cell"),
+        (("--image", "x", "--", "--name", "mine"), "cannot have --name"),
         (("--image", "x", "--", "--bogus"), "no flag --bogus"),
         (("--image", "x", "--launcher"), "--from-image alone"),
         (("--from-image", "cm-test-nosuch:1"), "There is no image"),
@@ -159,4 +216,8 @@ def test_what_cannot_be_is_refused(jupyter: Path, base: str, nothing_left: Inven
         assert refused.returncode == 1, words
         assert sentence in refused.stderr, words
     assert typed("install").returncode == 2
+    unknown = typed("install", "--image", "x", "--language", "ruby")
+    assert unknown.returncode == 2
+    assert "(choose from" in unknown.stderr
+    assert "psql" in unknown.stderr
     assert not Kernels(jupyter.parent).folder.exists()
