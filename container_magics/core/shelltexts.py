@@ -38,7 +38,7 @@ for d in /dev/shm /tmp /var/tmp /run "$HOME" "$PWD"; do
     f=
 done
 printf '%s\n%s\n' "$f" "$$"
-for p in bash sh python3 node psql stty; do command -v $p >/dev/null && echo $p; done
+for p in bash sh python3 node psql stty mkdir; do command -v $p >/dev/null && echo $p; done
 """
 """What the helper is told first: it says where the kernel's files may lie, its own number, and
 which programs are there."""

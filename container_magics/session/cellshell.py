@@ -103,6 +103,8 @@ class CellShell:
             self._helper = None
             raise without("shell", "A container kernel needs one.") from lost
         made, pid, *programs = answer.decode(errors="surrogateescape").splitlines()
+        if not made and "mkdir" not in programs:
+            raise without("mkdir", "A container kernel needs mkdir, cat, head and rm.")
         if not made:
             raise ContainerFailed(
                 "There is no folder in the container that the kernel may write to.",

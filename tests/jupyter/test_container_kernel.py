@@ -20,6 +20,7 @@ from container_magics.engine.ownership import PURPOSE
 ASH = "cm-test-kernel-ash"
 PYTHON = "cm-test-kernel-python"
 SHELLESS = "cm-test-kernel-shelless"
+BARE = "cm-test-kernel-without-mkdir"
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
     "YPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -55,6 +56,7 @@ def images(engine: Engine, base: str) -> Iterator[None]:
             f"%%image {SHELLESS}\nFROM {PYTHON} AS many\nFROM scratch\n"
             "COPY --from=many /bin/busybox /busybox"
         ),
+        f"%%image {BARE}\nFROM {BASE}\nRUN rm -f /bin/mkdir /usr/bin/mkdir",
     )
     try:
         for cell in made:
@@ -63,7 +65,7 @@ def images(engine: Engine, base: str) -> Iterator[None]:
         yield
     finally:
         maker.close()
-        for name in (SHELLESS, ASH, PYTHON):
+        for name in (BARE, SHELLESS, ASH, PYTHON):
             if engine.api.images(name):
                 engine.api.remove_image(name, force=True)
 
@@ -587,6 +589,7 @@ def test_javascript_that_is_stopped_as_it_begins_to_wait_ends(images: None) -> N
     [
         (("cm-test/no-such-image:1",), "There is no image"),
         ((SHELLESS,), "has no shell"),
+        ((BARE,), "has no mkdir"),
         (("--language", "python", BASE), "has no python"),
         (("--memory", "16m", "--read-only", BASE), ""),
     ],
