@@ -31,7 +31,13 @@ from container_magics.errors import ContainerFailed, ContainerMagicsError, Usage
 from container_magics.jupyter.extension import load
 from container_magics.jupyter.kernelcell import CellRunner, reply_of
 from container_magics.jupyter.kernelhome import KernelHome
-from container_magics.jupyter.kernelmagics import install, is_magic, split
+from container_magics.jupyter.kernelmagics import (
+    install,
+    is_magic,
+    offered,
+    refused,
+    split,
+)
 from container_magics.jupyter.stop import CellStopped
 from container_magics.jupyter.workbench import Workbench
 from container_magics.session.cellshell import CellShell
@@ -96,6 +102,8 @@ class ContainerKernel(IPythonKernel):
     ) -> dict[str, Any]:
         """Magics at the beginning run here, what follows them in the container."""
         magics, rest = split(self.ip, code)
+        if refusal := refused(self.ip, magics, self.language):
+            return self._reply(code, refusal, silent=silent, store_history=store_history)
         if magics or not code.strip():
             keep = store_history and not rest.strip()
             base: Any = super()
@@ -144,7 +152,8 @@ class ContainerKernel(IPythonKernel):
         shell = None if code.lstrip().startswith("%") else self._idle_shell(code)
         if shell is None:
             base: Any = super()
-            return await answered(base.do_complete(code, cursor))
+            reply = await answered(base.do_complete(code, cursor))
+            return offered(self.ip, reply, self.language)
         asked = shell.dialect.completing(shell.place, code, cursor)
         found = shell.dialect.completed(code, cursor, self._asked(shell, asked))
         return {

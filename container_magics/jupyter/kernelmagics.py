@@ -1,7 +1,8 @@
 """The magics of a container kernel: those of the package, and two of its own.
 
 ``%image IMAGE`` switches the image, ``%keep`` keeps the container over a restart of the kernel;
-``%container VERB`` without a name means the kernel's own container.
+``%container VERB`` alone means the kernel's own container. IPython's own magics act elsewhere, and
+most are refused (core/foreignmagics.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from container_magics.core.foreignmagics import refusal
 from container_magics.core.imageflags import IMAGE_VERBS
 from container_magics.core.verbs import CONTAINER_VERBS
+from container_magics.errors import UsageError
 from container_magics.jupyter.kernelcell import pulling
 from container_magics.jupyter.kernelhome import KernelHome
 from container_magics.jupyter.publish import show
@@ -40,10 +43,48 @@ def split(shell: InteractiveShell, code: str) -> tuple[str, str]:
 def is_magic(shell: InteractiveShell, code: str) -> bool:
     """Whether a piece of code begins with a magic, or asks for the help of one."""
     found = NAME.match(code.lstrip())
-    if found is None:
-        return False
-    kind = "cell" if found[1] == "%%" else "line"
-    return bool(shell.find_magic(found[2], magic_kind=kind))
+    return found is not None and bool(function_of(shell, found[1], found[2]))
+
+
+def function_of(shell: InteractiveShell, mark: str, name: str) -> Any:
+    """What runs a magic; None for one that there is not."""
+    return shell.find_magic(name, magic_kind="cell" if mark == "%%" else "line")
+
+
+def refused(shell: InteractiveShell, magics: str, language: str) -> UsageError | None:
+    """Why the first that cannot of the ``magics`` of a cell may not run: it is IPython's, and would
+    act on this machine. None when all may; to ask for a magic's help (``%cd?``) is harmless."""
+    for line in magics.split("\n"):
+        found = NAME.match(line.lstrip())
+        if found is None or found[3]:
+            continue
+        if is_ipython_s(function_of(shell, found[1], found[2])):
+            words = line.lstrip()[found.end() :]
+            if error := refusal(found[1], found[2], words, language):
+                return error
+        if found[1] == "%%":  # what follows is its own
+            break
+    return None
+
+
+def is_ipython_s(function: Any) -> bool:
+    """Whether a magic is IPython's or ipykernel's, and not ours or an extension's."""
+    return str(getattr(function, "__module__", "")).partition(".")[0] in ("IPython", "ipykernel")
+
+
+def offered(shell: InteractiveShell, reply: dict[str, Any], language: str) -> dict[str, Any]:
+    """A reply to Tab without the magics that would be refused."""
+
+    def may_run(match: str) -> bool:
+        found = NAME.fullmatch(match)
+        if found is None or not is_ipython_s(function_of(shell, found[1], found[2])):
+            return True
+        return refusal(found[1], found[2], "", language) is None
+
+    more = reply.get("metadata", {})  # ipykernel says the same a second time there
+    typed = {key: [one for one in found if may_run(one["text"])] for key, found in more.items()}
+    matches = [one for one in reply["matches"] if may_run(one)]
+    return {**reply, "matches": matches, "metadata": typed}
 
 
 def install(shell: InteractiveShell, home: KernelHome, bench: Workbench) -> None:

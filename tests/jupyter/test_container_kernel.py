@@ -395,6 +395,53 @@ def test_magics_work_beside_the_cells(notebook: ContainerNotebook, engine: Engin
     assert "usage" in str(notebook.asked("inspect", "%engine", 3)).lower()
 
 
+def test_a_practice_box_beside_the_cells(notebook: ContainerNotebook) -> None:
+    try:
+        seen = notebook.run("%sshbox cm-test-kernel-box")
+        assert "%%ssh cm-test-kernel-box" in seen.text, seen.told
+        seen = notebook.run("%%ssh cm-test-kernel-box\nwhoami; hostname")
+        assert seen.stdout == "student\ncm-test-kernel-box\n"
+        assert notebook.run("whoami").stdout == "root\n"
+    finally:
+        removed = notebook.run("%sshbox rm cm-test-kernel-box")
+    assert not removed.error, removed.told
+
+
+def test_a_magic_that_would_act_on_the_notebook_s_machine_is_refused(
+    notebook: ContainerNotebook, tmp_path: Path
+) -> None:
+    written = tmp_path / "written"
+    for cell, hint in (
+        (f"%%bash\ntouch {written}", "Leave that line out"),
+        (f"%%writefile {written}\nx", "cat > FILE"),
+        (f"%cd {tmp_path}\ntouch {written}", "Leave the % out"),
+        (f"%engine\n%system touch {written}\necho not reached", "Leave that line out"),
+        (f"%history -f {written}", "leave -f out"),
+        (f"%%capture\nopen({str(written)!r}, 'w')", "Python (containers)"),
+    ):
+        seen = notebook.run(cell)
+        assert seen.error == "UsageError", cell
+        assert "on the notebook's machine" in seen.sentence
+        assert hint in seen.told
+        assert "Traceback" not in seen.told
+        assert seen.stdout == "", "nothing of the cell is run"
+    assert not written.exists()
+    assert notebook.run(f"test -e {written}").error == "ContainerFailed"
+
+
+def test_magics_that_harm_nothing_and_their_help_go_through(notebook: ContainerNotebook) -> None:
+    assert notebook.run("%%html\n<i>x</i>").html == "<i>x</i>\n"
+    assert notebook.run("echo for the list").error == ""
+    assert "echo for the list" in notebook.run("%history -l 3").stdout
+    assert notebook.run("%lsmagic").error == ""
+    assert notebook.run("%cd?").error == ""
+    assert notebook.run("%load_ext container_magics\necho too").stdout.endswith("too\n")
+    offered = notebook.asked("complete", "%%", 2)["matches"]
+    assert "%%container" in offered
+    assert "%%html" in offered
+    assert "%%bash" not in offered
+
+
 def test_an_unknown_magic_is_the_shell_s_to_refuse(notebook: ContainerNotebook) -> None:
     assert notebook.run("%nothing_known").error == "ContainerFailed"
     assert notebook.run("echo fine").stdout == "fine\n"
