@@ -206,6 +206,27 @@ def test_shift_tab_shows_the_help(notebook: ContainerNotebook) -> None:
     assert not notebook.asked("inspect", "nothing-there", 5)["found"]
 
 
+def test_shift_tab_shows_the_man_page_where_there_is_one(notebook: ContainerNotebook) -> None:
+    """By a program man of the test's own, for the base image has none: it knows one page."""
+    man = """cat > /usr/local/bin/man <<'END'
+#!/bin/sh
+[ "$1" = -P ] && [ "$2" = cat ] && shift 2
+way=; [ "$1" = -w ] && { way=1; shift; }
+[ "$1" = -- ] && [ "$2" = sed ] || exit 16
+[ "$way" ] && echo /usr/share/man/man1/sed.1.gz || echo "SED(1), $MANWIDTH columns"
+END
+chmod +x /usr/local/bin/man"""
+    try:
+        assert notebook.run(man).error == ""
+        assert notebook.asked("inspect", "sed -n", 2)["data"]["text/plain"] == (
+            "SED(1), 80 columns"
+        )
+        found = notebook.asked("inspect", "grep", 2)["data"]["text/plain"]
+        assert "Usage: grep" in found, "without a page it is --help"
+    finally:
+        notebook.run("rm /usr/local/bin/man")
+
+
 def test_a_script_of_the_reader_s_own_is_not_run_for_its_help(
     notebook: ContainerNotebook,
 ) -> None:
@@ -290,6 +311,26 @@ def test_no_output_can_pass_for_the_end_of_a_cell(notebook: ContainerNotebook) -
     )
     assert "after" in seen.stdout
     assert seen.sentence == "The cell ended with exit status 5."
+
+
+def test_the_kernel_s_own_key_shows_a_file_and_ends_no_cell(
+    notebook: ContainerNotebook,
+) -> None:
+    """A cell may find the key, by which ``show`` speaks; the number of a cell it never sees."""
+    seen = notebook.run(
+        "key=$(ls -d /dev/shm/.cm-*); key=${key##*.cm-}; echo ${#key}\n"
+        r"printf '\035%sb\035%se0\035/\035%sz' $key $key $key >/dev/tty"
+        "\necho after; (exit 5)"
+    )
+    assert seen.stdout == "16\nafter\n"
+    assert seen.sentence == "The cell ended with exit status 5."
+
+
+def test_output_that_is_no_text_is_counted_and_said(notebook: ContainerNotebook) -> None:
+    seen = notebook.run(r"printf 'a\377\376b\n'")
+    assert "2 bytes of the output could not be shown as text" in seen.text
+    assert (seen.stdout[0], seen.stdout[-2:]) == ("a", "b\n")
+    assert not notebook.run("echo text").displays
 
 
 @pytest.mark.parametrize(
