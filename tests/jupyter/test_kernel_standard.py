@@ -70,6 +70,18 @@ class TestShellKernel(ContainerKernelTests):
     code_inspect_sample = "grep"
 
 
+class TestWelcome(jupyter_kernel_test.IopubWelcomeTests):
+    """Who listens is told so: jupyter_kernel_test's second class."""
+
+    kernel_name = "container"
+    support_iopub_welcome = True
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        ensure_base(connect(), print)
+        super().setUpClass()
+
+
 class TestPythonKernel(ContainerKernelTests):
     """Python in an image that has it; nothing of Jupyter is in there."""
 
