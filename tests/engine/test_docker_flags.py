@@ -113,6 +113,24 @@ def test_a_health_check_is_asked(engine: Engine, left: Shell) -> None:
     assert wait(engine, name, [condition("healthy")], timeout_s=60)
 
 
+@pytest.mark.parametrize(
+    ("gpus", "count", "devices"),
+    [("all", -1, None), ("2", 2, None), ("device=0,GPU-3a2", 0, ["0", "GPU-3a2"])],
+)
+def test_processors_for_graphics_are_asked_for(
+    engine: Engine, base: str, gpus: str, count: int, devices: list[str] | None
+) -> None:
+    """As far as a machine without one goes: only the start needs it."""
+    spec = asked(base, f"--gpus {gpus}", "true")
+    made = verbs.create(engine, spec, owner().labels("test"), auto_remove=False).container_id
+    try:
+        (request,) = engine.api.inspect_container(made)["HostConfig"]["DeviceRequests"]
+        assert (request["Count"], request["DeviceIDs"] or None) == (count, devices)
+        assert request["Capabilities"] == [["gpu"]]
+    finally:
+        verbs.remove(engine, made)
+
+
 def test_another_platform_is_asked_for_and_not_taken_for_this_one(
     engine: Engine, base: str, shell: Shell
 ) -> None:
