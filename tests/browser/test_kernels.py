@@ -57,6 +57,37 @@ def test_a_cell_asks_and_tab_knows_the_container(open_lab: OpenLab, course: Path
     expect(editor).to_have_text("ls /etc/hostname")
 
 
+@pytest.mark.parametrize(
+    ("kernel", "cell", "shown"),
+    [
+        ("Container", "head -n 1 /etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"'),
+        ("Python (containers)", "type(get_ipython().find_magic('layers')).__name__", "'method'"),
+    ],
+)
+def test_a_kernel_is_one_click_in_the_launcher(
+    open_lab: OpenLab, kernel: str, cell: str, shown: str
+) -> None:
+    """The card has the kernel's logo, and gives a new notebook with that kernel, ready to run."""
+    page = open_lab("00-start.ipynb").page
+    page.keyboard.press("Control+Shift+l")
+    card = page.locator('.jp-LauncherCard[data-category="Notebook"]').filter(has_text=kernel)
+    card = card.filter(has=page.get_by_text(kernel, exact=True))
+    expect(card).to_have_count(1)
+    logo = card.locator("img")
+    expect(logo).to_be_visible()
+    assert logo.evaluate("one => one.complete && one.naturalWidth") >= 32
+    card.click()
+    opened = page.locator(".jp-NotebookPanel:visible")
+    expect(
+        page.locator(".lm-TabBar-tab.lm-mod-current").filter(has_text="Untitled")
+    ).to_be_visible()
+    expect(page.locator("#jp-main-statusbar")).to_contain_text(f"{kernel} | Idle")
+    opened.locator(".cm-content").click()
+    page.keyboard.insert_text(cell)
+    page.keyboard.press("Control+Enter")
+    expect(opened.locator(".jp-OutputArea-output")).to_have_text(f"{shown}\n")
+
+
 def test_a_kernel_from_an_image(
     open_lab: OpenLab, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
