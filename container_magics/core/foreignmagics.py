@@ -12,7 +12,7 @@ from container_magics.errors import UsageError
 
 HARMLESS = frozenset(
     ("autosave", "config", "connect_info", "hist", "history", "load_ext", "lsmagic", "magic",
-     "pinfo", "pinfo2", "quickref", "reload_ext", "unload_ext",
+     "pinfo", "pinfo2", "quickref",
      "HTML", "SVG", "html", "javascript", "js", "latex", "markdown", "svg")
 )  # fmt: skip
 """They tell of IPython itself, load extensions that the reader names, or show in the page."""

@@ -63,7 +63,10 @@ class ContainerKernel(IPythonKernel):
         base.__init__(**kwargs)
         self.language_info = language_info(self.language)
         self.help_links = []
-        load(self.ip)
+        shell: Any = self.ip
+        load(shell)
+        # for %load_ext, by which most notebooks begin: our %image would be the package's again
+        shell.extension_manager.loaded.add(__name__.partition(".")[0])
         self.bench = next(each for each in self.ip.configurables if isinstance(each, Workbench))
         self.runner = CellRunner(self, self.bench)
         self.home.engine, self.home.late = lambda: self.bench.engine, self.runner.late

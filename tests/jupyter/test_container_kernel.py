@@ -477,6 +477,9 @@ def test_magics_that_harm_nothing_and_their_help_go_through(notebook: ContainerN
     assert notebook.run("%lsmagic").error == ""
     assert notebook.run("%cd?").error == ""
     assert notebook.run("%load_ext container_magics\necho too").stdout.endswith("too\n")
+    notebook.run("echo more > /tmp/after-load-ext")
+    seen = notebook.run("%container changes")
+    assert "/tmp/after-load-ext" in seen.text, "it is the kernel's own %container still"
     offered = notebook.asked("complete", "%%", 2)["matches"]
     assert "%%container" in offered
     assert "%%html" in offered
