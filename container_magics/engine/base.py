@@ -7,21 +7,23 @@ netbase, ca-certificates and less, an apt that works, and ``bash`` as its comman
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import shlex
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import requests
 from docker.errors import ImageNotFound
 
+from container_magics.core.buildspec import BuildSpec
+from container_magics.core.events import BuildOutput, BuildRefused, BuildStep
 from container_magics.core.terminal import plain
 from container_magics.engine.aptsources import debian_sources, followed_settings
+from container_magics.engine.build import build
 from container_magics.engine.client import Engine, told
 from container_magics.engine.command import Report, can_install, find, follow, install
 from container_magics.engine.statedir import state_dir
@@ -130,12 +132,25 @@ def pull_base(engine: Engine, report: Report) -> None:
         with told():
             pulled = engine.api.pull(UPSTREAM_REPOSITORY, UPSTREAM_TAG, stream=True, decode=True)
             _follow(pulled, report)
-            steps = engine.api.build(
-                fileobj=io.BytesIO(_dockerfile().encode()), tag=BASE, forcerm=True, decode=True
-            )
-            _follow(steps, report)
     finally:
         engine.api.timeout = usual_s
+    _add_packages(engine, report)
+
+
+def _add_packages(engine: Engine, report: Report) -> None:
+    """Build our image from the one that was pulled, as a cell would. apt gives up by itself what
+    does not answer."""
+    rest = ""
+    with closing(build(engine, BuildSpec(_dockerfile(), BASE))) as events:
+        for event in events:
+            if isinstance(event, BuildStep) and event.started_s and event.completed_s is None:
+                report(plain(event.name))
+            elif isinstance(event, BuildOutput):
+                *lines, rest = (rest + event.data.decode("utf-8", "replace")).split("\n")
+                for line in filter(None, map(str.strip, lines)):
+                    report(plain(line))
+            elif isinstance(event, BuildRefused):
+                raise _not_made(event.message)
 
 
 def _dockerfile() -> str:
@@ -148,12 +163,16 @@ def _follow(stream: object, report: Report) -> None:
     """Read the engine's JSON lines to the end; its "error" becomes ours."""
     for line in stream:  # type: ignore[attr-defined] # docker's stubs say only that it is an object
         if error := line.get("error"):
-            raise BuildFailed(
-                f"The engine could not make {BASE}.", line=None, facts=(plain(str(error)).strip(),)
-            )
-        said = str(line.get("stream") or line.get("status") or "").strip()
+            raise _not_made(str(error))
+        said = str(line.get("status") or "").strip()
         if said and "progressDetail" not in line:
             report(said)
+
+
+def _not_made(words: str) -> BuildFailed:
+    """The error, with the engine's own words for it."""
+    facts = tuple(plain(words).strip().splitlines())
+    return BuildFailed(f"The engine could not make {BASE}.", line=None, facts=facts)
 
 
 def make_base(engine: Engine, report: Report) -> None:

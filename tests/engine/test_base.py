@@ -116,6 +116,8 @@ def test_it_is_pulled_where_a_registry_answers(
     assert lines[0] == f"{made} is not there yet: asking a registry for {upstream}"
     assert "Pulling from debian" in lines
     assert any(line.startswith("Status: Downloaded newer image") for line in lines)
+    assert any(line.startswith("[2/2] RUN apt-get update") for line in lines), "by BuildKit"
+    assert any(line.startswith("Setting up less") for line in lines)
     assert not any("mmdebstrap" in line or "Debian packages" in line for line in lines)
 
 
@@ -135,6 +137,26 @@ def test_a_pull_that_fails_is_told_in_the_registry_s_words(
         with pytest.raises(BuildFailed) as caught:
             pull_base(engine, print)
     assert "blob" in caught.value.facts[0]
+
+
+def test_a_package_that_apt_does_not_find_is_told_in_apt_s_words(
+    engine: Engine, base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with registry(tmp_path) as address:
+        upstream = f"{address}/debian:bookworm-slim"
+        engine.api.tag(base, f"{address}/debian", "bookworm-slim")
+        push(engine, upstream)
+        monkeypatch.setattr(base_module, "BASE", "container-magics/base-test:odd")
+        monkeypatch.setattr(base_module, "UPSTREAM_REPOSITORY", f"{address}/debian")
+        monkeypatch.setattr(base_module, "PACKAGES", ("no-such-package",))
+        lines: list[str] = []
+        try:
+            with pytest.raises(BuildFailed, match="could not make container-magics/base-test:odd"):
+                pull_base(engine, lines.append)
+        finally:
+            engine.api.remove_image(upstream)
+    assert "E: Unable to locate package no-such-package" in lines
+    assert not engine.api.images("container-magics/base-test:odd")
 
 
 def test_a_registry_that_hangs_is_given_up_within_seconds(tmp_path: Path) -> None:
