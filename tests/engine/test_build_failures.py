@@ -52,7 +52,9 @@ def test_no_network_is_told_by_the_exit_code(bench: Bench):
 
 def test_a_server_that_does_not_answer_is_told_by_the_exit_code(bench: Bench):
     update = "apt-get -o Acquire::Retries=0 -o APT::Update::Error-Mode=any update"
-    nowhere = "echo deb http://127.0.0.1:9/nowhere ./ > /etc/apt/sources.list.d/nowhere.list"
+    nowhere = (
+        "rm -f /etc/apt/sources.list.d/*; echo deb http://127.0.0.1:9/ ./ > /etc/apt/sources.list"
+    )
     error = failed(bench, f"RUN {nowhere}; {update}")
     assert "127.0.0.1:9" in "\n".join(error.facts)
     assert "apt-get ends with 100 at any error: often it reaches no server" in error.hint
