@@ -27,7 +27,7 @@ from container_magics.engine.buildstream import (
     whole,
 )
 from container_magics.engine.client import Engine, told
-from container_magics.engine.context import DOCKERFILE, Context
+from container_magics.engine.context import DOCKERFILE, Context, worth_telling
 from container_magics.engine.credentials import credentials
 from container_magics.engine.secrets import secret_values
 from container_magics.engine.sending import Sending
@@ -36,8 +36,6 @@ from container_magics.errors import EngineError, EngineRefused, NotFound, NotSup
 BUILDKIT_SINCE = (1, 39)  # the API of Docker Engine 18.09, the first with BuildKit for all
 HEREDOCS_SINCE = (1, 42)  # the API of Docker Engine 23, the first whose BuildKit reads heredocs
 NOT_IMPLEMENTED = 501
-TOLD_BYTES = 1_000_000
-"""The size of a context from which on it is told how far it is."""
 
 
 def build(
@@ -146,11 +144,6 @@ def with_context(
         if context.trouble:
             raise context.trouble from None
         raise
-
-
-def worth_telling(sent: ContextSent) -> bool:
-    """A small context is there before anyone could read of it."""
-    return sent.total_bytes >= TOLD_BYTES or bool(sent.left_out or sent.changed)
 
 
 def refuse_secrets(spec: BuildSpec, *, podman: bool = False) -> None:

@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from container_magics.core.buildxstream import BuildxStream
 from container_magics.core.events import BuildEvent, BuildRefused, BuildStarted, Built
 from container_magics.core.terminal import plain
 from container_magics.engine.client import Engine, told
-from container_magics.engine.context import Context
+from container_magics.engine.context import Context, worth_telling
 from container_magics.engine.plugins import engine_environment, plugin_paths
 from container_magics.errors import EngineLost, NotSupported, UsageError
 
@@ -33,6 +34,7 @@ VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
 END_S = 5.0
 """How long buildx may take to end, once it was asked to: it cancels the build on the engine."""
 CHUNK_BYTES = 64 * 1024
+TELL_S = 0.1
 
 
 def refuse(engine: Engine, spec: BuildSpec) -> None:
@@ -93,14 +95,18 @@ def build(engine: Engine, spec: BuildSpec) -> Generator[BuildEvent, None, None]:
     """Build, and say what happens, until Built or BuildRefused. Closing the generator ends buildx,
     which cancels the build. Raises UsageError, and EngineLost when buildx ends without a word."""
     refuse(engine, spec)
-    archive, dockerfile = Context(spec).archive()
+    context = Context(spec)
+    archive, dockerfile = context.archive()
     stream = BuildxStream()
-    with as_file(archive) as file, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryFile() as file, tempfile.TemporaryDirectory() as folder:
         metadata = Path(folder) / "metadata.json"
         words = [program(), *arguments(spec, dockerfile, metadata)]
         environment = {**engine_environment(os.environ, engine.endpoint), "BUILDX_CONFIG": folder}
+        yield BuildStarted("buildkit")
+        for _ in written(archive, file):
+            if worth_telling(context.progress):
+                yield context.progress
         with running(words, file, environment) as process:
-            yield BuildStarted("buildkit")
             for text in pieces(process):
                 yield from stream.feed(text)
             status = process.wait()
@@ -148,13 +154,17 @@ def secret(one: SecretRef) -> str:
     return f"id={one.name},env={one.where}"
 
 
-@contextmanager
-def as_file(archive: Iterator[bytes]) -> Iterator[IO[bytes]]:
-    """The archive as a file that a process can read, gone when it is closed."""
-    with tempfile.TemporaryFile() as file:
-        file.writelines(archive)
-        file.seek(0)
-        yield file
+def written(archive: Iterator[bytes], file: IO[bytes]) -> Iterator[None]:
+    """Write the archive into a file that a process then reads from its beginning; yields from
+    time to time, and at the end."""
+    told_s = time.monotonic()
+    for part in archive:
+        file.write(part)
+        if time.monotonic() - told_s >= TELL_S:
+            yield
+            told_s = time.monotonic()
+    file.seek(0)
+    yield
 
 
 @contextmanager

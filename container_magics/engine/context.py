@@ -28,6 +28,8 @@ BESIDE_ANOTHER = ".container-magics.Dockerfile"
 PART_BYTES = 64 * 1024
 SENT_BYTES = 256 * 1024
 MOST_NAMED = 10
+TOLD_BYTES = 1_000_000
+"""The size of a context from which on it is told how far it is."""
 
 
 class Context:
@@ -110,6 +112,11 @@ class Context:
                 yield filling(entry.size_bytes)
         yield bytes(2 * tarfile.BLOCKSIZE)
         self.over = True
+
+
+def worth_telling(sent: ContextSent) -> bool:
+    """A small context is there before anyone could read of it."""
+    return sent.total_bytes >= TOLD_BYTES or bool(sent.left_out or sent.changed)
 
 
 def unfollowed(path: str, flags: int) -> int:

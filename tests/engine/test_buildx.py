@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from container_magics.core.buildflags import build_parser
 from container_magics.core.buildflagslacking import LACKING
 from container_magics.core.buildplan import FailedBuild
 from container_magics.core.buildspec import BuildSpec, SecretRef
-from container_magics.core.events import BuildOutput, BuildWarning, Built
+from container_magics.core.events import BuildOutput, BuildStarted, BuildWarning, Built, ContextSent
 from container_magics.engine import buildx, plugins
 from container_magics.engine.build import build as send
 from container_magics.engine.client import Engine
@@ -103,6 +104,20 @@ def test_one_image_holds_several_platforms(able: Bench) -> None:
     assert result.state.built.image_id == able.image()["Id"]
     assert result.state.built.size_bytes == able.image()["Size"]
     assert result.steps() == {"COPY data /d": "done"}
+
+
+def test_a_large_context_shows_how_far_it_is(able: Bench, tmp_path: Path) -> None:
+    with (tmp_path / "a.bin").open("wb") as file:
+        file.truncate(300 << 20)
+    os.mkfifo(tmp_path / "pipe")
+    spec = from_scratch(able, "COPY a.bin /", context_dir=str(tmp_path), cache_to=("type=inline",))
+    result = able.run(spec)
+    assert result.error is None
+    assert result.events[0] == BuildStarted("buildkit")
+    sent = [one for one in result.events if isinstance(one, ContextSent)]
+    assert 0 < sent[0].sent_bytes < sent[0].total_bytes
+    assert (sent[-1].over, sent[-1].left_out) == (True, ("pipe",))
+    assert sent[-1].sent_bytes == sent[-1].total_bytes
 
 
 @pytest.mark.parametrize("user", ["engine", "newer"])
