@@ -26,6 +26,8 @@ PLATFORM_ARGS = (
     "TARGETPLATFORM", "TARGETOS", "TARGETOSVERSION", "TARGETARCH", "TARGETVARIANT", "TARGETSTAGE",
 )  # fmt: skip
 
+MOST_INSTRUCTIONS = 5000
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -61,6 +63,16 @@ def refuse_unbuildable(
             refuse_unreadable(one)
         if one.stage is not None and dockerfile.stages[one.stage].name in used:
             refuse_trigger(one)
+
+
+def refuse_too_many(dockerfile: Dockerfile) -> None:
+    """DockerfileError for what a loop has written: no builder comes to its end, for an image has
+    some 125 layers at most, and what is said of each step would fill the page."""
+    if len(dockerfile.instructions) > MOST_INSTRUCTIONS:
+        first = dockerfile.instructions[MOST_INSTRUCTIONS]
+        raise wrong(first, f"the Dockerfile has {len(dockerfile.instructions)} instructions.",
+            f"More than {MOST_INSTRUCTIONS} are not built. One RUN takes many commands, and a file "
+            "that is long comes by COPY.")  # fmt: skip
 
 
 def refuse_trigger(instruction: Instruction) -> None:

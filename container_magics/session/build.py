@@ -11,7 +11,7 @@ from container_magics.core.buildredaction import BuildRedaction
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.buildstate import BuildState
 from container_magics.core.dockerfile import Dockerfile, Instruction, needs_buildkit, parse
-from container_magics.core.dockerfilestages import images_of, refuse_unbuildable
+from container_magics.core.dockerfilestages import images_of, refuse_too_many, refuse_unbuildable
 from container_magics.core.events import (
     BuildChecked,
     BuildEvent,
@@ -59,6 +59,7 @@ def build(
     BuildRefused event, and EngineError.
     """
     dockerfile = parse(spec.dockerfile)
+    refuse_too_many(dockerfile)
     spec = replace(spec, target=written_target(dockerfile, spec.target))
     refuse_unbuildable(dockerfile, spec.target, spec.build_args)
     policyfile.refuse_build(images_of(dockerfile, spec.build_args), spec.network)
