@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Literal, NamedTuple, get_args
 
-from container_magics.core.layerfind import Sight
 from container_magics.core.layers import Entry
-from container_magics.core.layersteps import until
+from container_magics.core.layersteps import ghost_entry, ghosts_after, seen_after
 from container_magics.core.layertree import LayerTree
 from container_magics.core.merge import Hidden
 from container_magics.core.pathtree import Folder, tree_of
@@ -24,7 +23,8 @@ class Item(NamedTuple):
 
     ``entry`` is None for a folder that no layer names. ``layer`` is the index of the layer that it
     comes from, oldest 0, None for such a folder. ``state`` is what the last layer did: "" nothing.
-    ``ghost`` is set for what it hid: who shipped it, and how it was hidden.
+    ``ghost`` is set for what it hid: who shipped it, and how it was hidden. ``hidden_bytes`` are
+    those of such names, below it and itself; they are not in ``size_bytes``.
     """
 
     path: bytes
@@ -36,6 +36,7 @@ class Item(NamedTuple):
     layer: int | None
     state: State
     ghost: Hidden | None = None
+    hidden_bytes: int = 0
 
 
 class Step:
@@ -46,18 +47,19 @@ class Step:
 
     def __init__(self, tree: LayerTree, step: int, choice: Choice = "all", text: str = "") -> None:
         """``text``: paths have it, in any case; "" for all. Linear in the number of entries."""
-        then = until(tree, step)
         self._step = step
-        self._seen = Sight(then).seen()
+        self._seen = seen_after(tree, step)
         self._changed = tree.changes[step].changed_paths
-        self._ghosts = {
-            one.entry.path: one
-            for one in then.hidden
-            if one.hider == step and one.owner != step and one.entry.path not in self._seen
-        }
-        self.count = 0
+        self._ghosts = ghosts_after(tree, step, self._seen.get)
         self._nodes: dict[bytes, list[Folder]] = {}
-        self._root = tree_of(self._chosen(choice, text.encode("utf-8", "surrogateescape").lower()))
+        part = text.encode("utf-8", "surrogateescape").lower()
+        ghosts = list(self._with(part, map(ghost_entry, self._ghosts.values())))
+        if choice == "hidden":  # alone: their bytes are those of the folders too
+            self._root = tree_of(ghosts)
+        else:
+            beside = ghosts if choice == "all" else []
+            self._root = tree_of(self._with(part, self._entries(choice)), beside)
+        self.count = self._root.count
 
     def items(self, folder: bytes = b"") -> tuple[Item, ...]:
         """What a folder holds, largest first, of equal ones by name; () for what is none."""
@@ -68,7 +70,8 @@ class Step:
         if folder not in self._nodes:
             nodes = [*self._folder(folder).values()]
             nodes.sort(key=attrgetter("name"))
-            nodes.sort(key=attrgetter("size_bytes"), reverse=True)  # equal ones stay in order
+            # equal ones stay in order
+            nodes.sort(key=lambda one: one.size_bytes + one.hidden_bytes, reverse=True)
             self._nodes[folder] = nodes
         return self._nodes[folder]
 
@@ -86,19 +89,17 @@ class Step:
         """The largest of it, for a treemap."""
         return parts_of(self._root, limit)
 
-    def _chosen(self, choice: Choice, text: bytes) -> Iterator[Entry]:
-        for entry in self._entries(choice):
+    def _with(self, text: bytes, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Those whose paths have the text."""
+        for entry in entries:
             if entry.path and (not text or text in entry.path.lower()):
-                self.count += 1
                 yield entry
 
     def _entries(self, choice: Choice) -> Iterable[Entry]:
-        ghosts = [one.entry for one in self._ghosts.values()]
-        if choice == "hidden":
-            return ghosts
+        """Of what is seen."""
         entries = [entry for _, entry in self._seen.values()]
         if choice == "all":
-            return entries + ghosts
+            return entries
         return [one for one in entries if self._state(one.path) == choice]
 
     def _state(self, path: bytes) -> State:
@@ -119,5 +120,5 @@ class Step:
         is_folder = entry is None or entry.kind == "dir" or bool(node.children)
         return Item(
             path, node.name, is_folder, node.size_bytes, node.count, entry, layer,
-            self._state(path), ghost,
+            self._state(path), ghost, node.hidden_bytes,
         )  # fmt: skip

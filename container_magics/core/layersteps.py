@@ -1,10 +1,14 @@
-"""A tree as it was after one of its layers."""
+"""A tree as it was after one of its layers: what is seen then, and what that layer hid."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from container_magics.core.layerfind import Sight
+from container_magics.core.layers import Entry
 from container_magics.core.layertree import LayerTree
+from container_magics.core.merge import Hidden, Merge
 
 
 def until(tree: LayerTree, step: int) -> LayerTree:
@@ -22,3 +26,43 @@ def until(tree: LayerTree, step: int) -> LayerTree:
         total_bytes=total_bytes,
         visible_bytes=total_bytes - sum(one.size_bytes for one in hidden),
     )
+
+
+def merged(tree: LayerTree, step: int) -> Merge | None:
+    """The merge that shows what is seen after the layer of index ``step``: where no layer above it
+    has files, and nothing else was laid on it since."""
+    state = tree.state
+    whole = state is not None and state.count == len(tree.layers)
+    return state if whole and not any(one.entries for one in tree.layers[step + 1 :]) else None
+
+
+def seen_after(tree: LayerTree, step: int) -> dict[bytes, tuple[int, Entry]]:
+    """What is seen after the layer of index ``step``: by path its layer's index and entry. The
+    bytes of hard links are at one of their names that is seen."""
+    if any(h.hider <= step and h.size_bytes < h.entry.size_bytes for h in tree.hidden):
+        # A name that carried bytes is gone, others still show them: only the merge tells which.
+        return {
+            one.entry.path: (one.layer, one.entry._replace(size_bytes=one.size_bytes))
+            for one in tree.after(step)
+        }
+    return Sight(until(tree, step)).seen()
+
+
+def ghosts_after(tree: LayerTree, step: int, at: Callable[[bytes], object]) -> dict[bytes, Hidden]:
+    """What the layer of index ``step`` hid of lower layers and put nothing in place of, by path.
+    ``at`` tells what is seen at a path after it: None for nothing."""
+    own = {entry.path for entry in tree.layers[step].entries}
+    return {
+        one.entry.path: one
+        for one in tree.hidden
+        if one.hider == step
+        and one.owner != step
+        and (one.entry.path not in own or at(one.entry.path) is None)
+    }
+
+
+def ghost_entry(ghost: Hidden) -> Entry:
+    """Its entry, with the bytes that were hidden with it."""
+    if ghost.entry.size_bytes == ghost.size_bytes:
+        return ghost.entry
+    return ghost.entry._replace(size_bytes=ghost.size_bytes)

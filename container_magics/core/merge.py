@@ -76,7 +76,7 @@ class Merge:
     def __init__(self) -> None:
         self.hidden: list[Hidden] = []
         self.visible_bytes = 0
-        self._root = Node(None, -1)
+        self.root = Node(None, -1)  # what is seen now: to be looked at
         self._index = -1
         self._gone: dict[bytes, int] = {}  # lower paths that this layer took away: their bytes
         self._changed: list[Entry] = []
@@ -87,6 +87,12 @@ class Merge:
     def count(self) -> int:
         """How many layers were laid."""
         return self._index + 1
+
+    def layer_of(self, path: bytes) -> int | None:
+        """The index of the layer that what is seen at a path is from; None for what is not there,
+        or is a folder that no layer names."""
+        node = self._find(path)
+        return node.layer if node is not None and node.entry is not None else None
 
     def apply(self, index: int, layer: Layer) -> Change:
         """Lay ``layer`` on top. Its marks hide lower layers alone, wherever they stand in it."""
@@ -114,7 +120,7 @@ class Merge:
     def visible(self) -> Iterator[Visible]:
         """All that is seen now, a folder before what it holds."""
         carried: set[int] = set()
-        waiting = [self._root]
+        waiting = [self.root]
         while waiting:
             node = waiting.pop()
             waiting.extend(reversed((node.children or {}).values()))
@@ -153,7 +159,7 @@ class Merge:
 
     def _place(self, entry: Entry, links: Links | None) -> None:
         if not entry.path:
-            self._root.entry, self._root.layer = entry, self._index
+            self.root.entry, self.root.layer = entry, self._index
             return
         siblings = self._folder_at(entry.path.rpartition(b"/")[0])
         old = siblings.get(entry.path)
@@ -193,7 +199,7 @@ class Merge:
         unused, by = [path], path
         while by and (by := by.rpartition(b"/")[0]) not in self._folders and by:
             unused.append(by)
-        node = self._folders.get(by, self._root)
+        node = self._folders.get(by, self.root)
         for above in reversed(unused):
             if above:
                 node = self._folder_in(node, above, path)
@@ -211,7 +217,7 @@ class Merge:
         return found
 
     def _find(self, path: bytes) -> Node | None:
-        node: Node | None = self._root
+        node: Node | None = self.root
         for above in ways_to(path):
             node = node.children.get(above) if node is not None and node.children else None
         return node

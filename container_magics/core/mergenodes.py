@@ -40,3 +40,9 @@ def shown_bytes(node: Node, carried: set[int]) -> int:
         return 0
     carried.add(id(links))
     return links.size_bytes
+
+
+def carrying(node: Node, carried: set[int]) -> Entry:
+    """A name's entry, with the bytes that are seen there; ``carried`` as for ``shown_bytes``."""
+    assert node.entry is not None  # noqa: S101 - a name of a folder that no layer names has no links
+    return node.entry._replace(size_bytes=shown_bytes(node, carried))

@@ -1,4 +1,4 @@
-"""Entries of one layer as a tree of folders with sizes, and the part of it worth showing."""
+"""Entries as a tree of folders with sizes, and the part of it worth showing."""
 
 from __future__ import annotations
 
@@ -7,38 +7,43 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from container_magics.core.layers import Entry
+from container_magics.core.mergenodes import Node, carrying
 
 
 class Folder:
     """A name in the tree; ``size_bytes`` and ``count`` are of all below it and itself.
 
-    ``entries`` are those at this very path: none for a folder that the layer does not name. Names
-    that hold nothing are made when ``children`` is first asked for: few of them ever are.
+    ``entries`` are those at this very path: none for a folder that the layer does not name. Ghosts,
+    which are hidden and stand where they were, are among them and in ``count``; their bytes are
+    ``hidden_bytes``, and not in ``size_bytes``. Names that hold nothing are made when ``children``
+    is first asked for: few of them ever are.
     """
 
-    __slots__ = ("_children", "_waiting", "count", "entries", "name", "size_bytes")
+    __slots__ = (
+        "_children", "_ghosts", "_waiting", "count", "entries", "hidden_bytes", "name",
+        "size_bytes",
+    )  # fmt: skip
 
     def __init__(self, name: bytes) -> None:
         self.name = name
         self.size_bytes = 0
+        self.hidden_bytes = 0
         self.count = 0
         self.entries: tuple[Entry, ...] = ()
         self._children: dict[bytes, Folder] | None = None
         self._waiting: list[Entry] | None = None  # entries of names in it
+        self._ghosts: list[Entry] | None = None  # and ghosts
 
     @property
     def children(self) -> dict[bytes, Folder]:
         """What it holds, by name."""
         if self._children is None:
             self._children = {}
-        if self._waiting:
-            for entry in self._waiting:
-                name = entry.path.rpartition(b"/")[2]
-                found = self._children.get(name)
-                if found is None:
-                    found = self._children[name] = Folder(name)
-                found.take(entry)
-            self._waiting = None
+        for entry in self._waiting or ():
+            self.folder(entry.path.rpartition(b"/")[2]).take(entry)
+        for entry in self._ghosts or ():
+            self.folder(entry.path.rpartition(b"/")[2]).take_ghost(entry)
+        self._waiting = self._ghosts = None
         return self._children
 
     def folder(self, name: bytes) -> Folder:
@@ -56,6 +61,23 @@ class Folder:
         self.size_bytes += sum([entry.size_bytes for entry in entries])
         self.count += len(entries)
 
+    def haunt(self, ghosts: list[Entry]) -> None:
+        """As ``hold``, of ghosts."""
+        self._ghosts = ghosts
+        self.hidden_bytes += sum([entry.size_bytes for entry in ghosts])
+        self.count += len(ghosts)
+
+    def take_ghost(self, entry: Entry) -> None:
+        """Count a ghost at this very path."""
+        self.entries += (entry,)
+        self.hidden_bytes += entry.size_bytes
+        self.count += 1
+
+    def drop(self, name: bytes) -> None:
+        """Forget a name in it that holds nothing."""
+        if self._children is not None:
+            self._children.pop(name, None)
+
     def take(self, entry: Entry) -> None:
         """Count an entry at this very path."""
         self.entries += (entry,)
@@ -63,8 +85,8 @@ class Folder:
         self.count += 1
 
 
-def tree_of(entries: Iterable[Entry]) -> Folder:
-    """The root of a tree of the entries, their marks included."""
+def tree_of(entries: Iterable[Entry], ghosts: Iterable[Entry] = ()) -> Folder:
+    """The root of a tree of the entries, their marks included, and of ghosts."""
     root = Folder(b"")
     folders = {b"": root}  # by path, each after the one that it is in
     held: dict[bytes, list[Entry]] = defaultdict(list)
@@ -75,12 +97,54 @@ def tree_of(entries: Iterable[Entry]) -> Folder:
             root.take(entry)
     for path, inside in held.items():
         (folders.get(path) or _made(folders, path)).hold(inside)
+    _summed(folders, ghosts)
+    return root
+
+
+def tree_of_nodes(top: Node, ghosts: Iterable[Entry] = (), layer: int | None = None) -> Folder:
+    """The same of what a merge shows under ``top``, its root; of the layer of that index alone,
+    unless it is None. The bytes of hard links are at one of their names."""
+    root = Folder(b"")
+    folders, carried = {b"": root}, set[int]()
+    order = [(root, top)]  # grows as it is walked: a folder before what it holds
+    if top.entry is not None and layer in (None, top.layer):
+        root.take(top.entry)
+    for folder, node in order:
+        inside = list[Entry]()
+        keep = inside.append
+        for path, child in (node.children or {}).items():
+            entry = child.entry
+            mine = entry is not None and (layer is None or child.layer == layer)
+            if child.children:
+                below = folders[path] = folder.folder(path.rpartition(b"/")[2])
+                order.append((below, child))
+                if entry is not None and mine:
+                    below.take(entry)
+            elif entry is not None and mine:
+                keep(entry if child.links is None else carrying(child, carried))
+        if inside:
+            folder.hold(inside)
+    _summed(folders, ghosts)
+    return root
+
+
+def _summed(folders: dict[bytes, Folder], ghosts: Iterable[Entry]) -> None:
+    """Lay ghosts into the folders; then each has what is below it, and those of nothing go."""
+    held: dict[bytes, list[Entry]] = defaultdict(list)
+    for ghost in ghosts:
+        if ghost.path:
+            held[ghost.path.rpartition(b"/")[0]].append(ghost)
+    for path, inside in held.items():
+        (folders.get(path) or _made(folders, path)).haunt(inside)
     for path, folder in reversed(folders.items()):
         if path:
-            parent = folders[path.rpartition(b"/")[0]]
+            above, _, name = path.rpartition(b"/")
+            parent = folders[above]
             parent.size_bytes += folder.size_bytes
+            parent.hidden_bytes += folder.hidden_bytes
             parent.count += folder.count
-    return root
+            if not folder.count:
+                parent.drop(name)
 
 
 def _made(folders: dict[bytes, Folder], path: bytes) -> Folder:
@@ -95,7 +159,8 @@ def _made(folders: dict[bytes, Folder], path: bytes) -> Folder:
 
 
 def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
-    """The ``limit`` largest names under ``root``, as children by ``id`` of their folder.
+    """The ``limit`` largest names under ``root``, as children by ``id`` of their folder: by their
+    own bytes and those hidden there.
 
     A name is only there when its folder is; of equal sizes the one that holds more comes first,
     then by name. Largest first.
@@ -113,5 +178,5 @@ def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
 
 def _offer(waiting: list[tuple[int, int, bytes, int, Folder, Folder]], folder: Folder) -> None:
     for node in folder.children.values():
-        key = (-node.size_bytes, -node.count, node.name, id(node))
+        key = (-node.size_bytes - node.hidden_bytes, -node.count, node.name, id(node))
         heapq.heappush(waiting, (*key, folder, node))

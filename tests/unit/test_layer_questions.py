@@ -344,7 +344,9 @@ def test_the_tree_marks_what_was_added_changed_and_hidden() -> None:
         [e("etc", "dir"), e("etc/old", size=5), e("etc/kept", size=7), e("etc/new", size=1)],
         [e("etc", "dir"), e("etc/old", "whiteout"), e("etc/new", size=3), e("etc/more", size=2)],
     )
-    assert marks(plain(present.tree_view(found, 2))) == {"more": "+", "new": "~", "old": "-"}
+    after = plain(present.tree_view(found, 2))
+    assert marks(after) == {"more": "+", "new": "~", "old": "-"}
+    assert "etc/  12 B, 5 entries, and 5 B hidden" in after
     assert marks(plain(present.tree_view(found, 1))) == {"kept": "+", "new": "+", "old": "+"}
 
 
@@ -443,21 +445,22 @@ def test_the_json_is_as_its_schema_says() -> None:
         jsonschema.validate({**made, "total_bytes": "5"}, schema)
 
 
-def test_each_question_takes_less_than_a_tenth_of_a_second() -> None:
+def test_each_question_takes_a_moment() -> None:
+    """The bench has the figures; this finds what is slower by far, on a busy machine too."""
     entries = [e(f"d{n // 100}/f{n}", size=n) for n in range(50_000)]
     found = tree(entries, [one._replace(size_bytes=1) for one in entries])
     questions = {
         "owner": lambda: found.owner(b"d1/f150"), "find": lambda: find(found, "f15*"),
         "big": lambda: big(found, 10), "wasted": lambda: wasted_paths(found),
-        "diff": lambda: diff(found, found),
+        "diff": lambda: diff(found, found), "tree": lambda: present.tree_view(found, 0),
     }  # fmt: skip
     slow = {}
     for name, ask in questions.items():
         took_s = []
         for _ in range(3):
-            begin_s = time.perf_counter()
+            begin_s = time.process_time()
             ask()
-            took_s.append(time.perf_counter() - begin_s)
+            took_s.append(time.process_time() - begin_s)
         slow[name] = min(took_s)
     print(slow)
     assert {name: s for name, s in slow.items() if s > 0.5} == {}

@@ -44,6 +44,13 @@ def test_what_a_layer_hid_stands_as_a_ghost_where_it_was() -> None:
     assert "log" not in " ".join(told(Step(SHOP, 2, "changed"), b"srv"))
 
 
+def test_a_folder_has_the_bytes_that_are_seen_and_those_hidden_apart() -> None:
+    assert told(Step(SHOP, 2)) == {
+        "srv/": "903 B, 4 entries, and 50 B hidden", "etc/": "0 B, 1 entry, and 7 B hidden",
+    }  # fmt: skip
+    assert told(Step(SHOP, 2, "hidden"))["srv/"] == "50 B, 1 entry"
+
+
 def test_a_choice_and_a_text_narrow_it() -> None:
     assert set(told(Step(SHOP, 1, "added"), b"srv")) == {"+ new"}
     assert set(told(Step(SHOP, 1, "changed"), b"srv")) == {"~ prices"}

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from container_magics.core.layerrules import check
 from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean, entry_of, shown
+from container_magics.core.layersteps import ghost_entry, ghosts_after, merged, seen_after
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import dive, wastes
+from container_magics.core.pathtree import Folder, tree_of, tree_of_nodes
 from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html
@@ -376,3 +378,37 @@ def test_a_hundred_thousand_entries_stay_a_small_page() -> None:
 )
 def test_instructions_read_as_in_a_dockerfile(raw: str, said: str) -> None:
     assert present.instruction(Layer("", "", raw, None, 0, ())) == said
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(layer_entries(), min_size=1, max_size=5))
+def test_the_tree_of_files_has_the_bytes_that_are_seen(layers: list[list[Entry]]) -> None:
+    """After each layer, and by either way: the merge's own nodes, or what is not hidden."""
+    found = tree(*layers)
+    for step in range(len(layers)):
+        shown = {v.entry.path: v.size_bytes for v in found.after(step)}
+        seen = seen_after(found, step)
+        assert {path: entry.size_bytes for path, (_, entry) in seen.items()} == shown
+        ghosts = ghosts_after(found, step, seen.get)
+        root = tree_of((entry for _, entry in seen.values()), map(ghost_entry, ghosts.values()))
+        assert root.size_bytes == sum(shown.values())
+        assert root.hidden_bytes == sum(ghost.size_bytes for ghost in ghosts.values())
+        state = merged(found, step)
+        if state is not None:
+            assert {path: state.layer_of(path) for path in seen} == {
+                p: n for p, (n, _) in seen.items()
+            }
+            assert ghosts_after(found, step, state.layer_of) == ghosts
+            drawn = tree_of_nodes(state.root, map(ghost_entry, ghosts.values()))
+            assert outline(drawn) == outline(root)
+            assert drawn.size_bytes == root.size_bytes
+            mine = (entry for index, entry in seen.values() if index == step)
+            assert outline(tree_of_nodes(state.root, (), step)) == outline(tree_of(mine))
+    assert merged(found, len(layers) - 1) is not None
+
+
+def outline(folder: Folder) -> tuple[object, ...]:
+    """All of a folder, but for which of some hard links has their bytes."""
+    inside = sorted(map(outline, folder.children.values()), key=repr)
+    paths = [(entry.path, entry.kind) for entry in folder.entries]
+    return folder.name, folder.count, folder.hidden_bytes, paths, inside

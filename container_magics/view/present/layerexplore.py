@@ -25,13 +25,16 @@ def label(item: Item) -> str:
 def remark(item: Item, tree: LayerTree) -> str:
     """Size, layer, and what became of it."""
     if item.ghost is not None:
-        size = units.size(item.ghost.size_bytes if not item.is_folder else item.size_bytes)
+        below = item.hidden_bytes or item.size_bytes
+        size = units.size(below if item.is_folder else item.ghost.size_bytes)
         owner = item.ghost.owner + 1
         return f"{item.ghost.cause} hides {size} of layer {owner}, still shipped"
     parts = []
     if item.is_folder:
         inside = units.count(item.inside, "entry", "entries")
         parts.append(f"{units.size(item.size_bytes)}, {inside}")
+        if item.hidden_bytes:
+            parts.append(f"and {units.size(item.hidden_bytes)} hidden")
     elif item.entry is not None and item.entry.kind == "file":
         parts.append(units.size(item.size_bytes))
     elif item.entry is not None:
