@@ -40,7 +40,7 @@ def comparison(state: Comparison, *, stable: bool) -> View | None:
 def titled(state: Comparison) -> str:
     """When and where it was measured."""
     if state.day:
-        return f"Measured on {state.day}, on another machine: {state.machine}"
+        return f"Measured on {state.day}: {state.machine}"
     return "Measured now, on this machine"
 
 
