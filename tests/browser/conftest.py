@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import NOTEBOOK
+from container_magics.lab import copy_notebooks
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CHROMIUM = (
@@ -54,9 +55,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
-    """A copy of the course's notebooks."""
+    """The student's own copy of the course, as `make lab` makes it."""
     folder = tmp_path / "course"
-    shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".*"))
+    copy_notebooks(NOTEBOOKS, folder)
     return folder
 
 
@@ -66,16 +67,18 @@ def open_lab(
 ) -> Iterator[Callable[..., LabPage]]:
     """A function that serves the course and opens a notebook of it.
 
-    Its ``theme`` is JupyterLab's name of one. After the test, server, kernels and page are
-    ended, and no container may be left that a notebook of this course made.
+    Its ``theme`` is JupyterLab's name of one; other words are for the server's environment.
+    After the test, server, kernels and page are ended, and no container may be left that a
+    notebook of this course made.
     """
     home = tmp_path / "jupyter"
     home.mkdir()
 
-    def open_one(notebook: str, theme: str = "JupyterLab Light") -> LabPage:
+    def open_one(notebook: str, theme: str = "JupyterLab Light", **variables: str) -> LabPage:
         write_settings(home, {**SETTINGS, "apputils-extension/themes": {"theme": theme}})
         # Kernels must not take pytest's environment for nbval's: nothing is masked here.
-        server = stack.enter_context(serve(course, home, CONTAINER_MAGICS_STABLE="0"))
+        variables = {"CONTAINER_MAGICS_STABLE": "0", **variables}
+        server = stack.enter_context(serve(course, home, **variables))
         window = {"width": 1180, "height": 900}
         context = stack.enter_context(browser.new_context(viewport=window, device_scale_factor=1.5))
         page = LabPage(context.new_page(), server, notebook)

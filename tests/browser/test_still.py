@@ -61,5 +61,6 @@ def test_a_still_picture_stays_when_the_kernel_is_gone(
     notebook.wait_for_kernel()
     expect(layers).to_contain_text("Layers of")
     expect(layers.locator(".cm-stack, table, details").first).to_be_visible()
+    expect(notebook.output("%containers").locator(".container-magics").first).to_be_visible()
     expect(layers.get_by_role("slider")).to_have_count(0)
     expect(page.locator(".jp-Notebook")).not_to_contain_text("Error displaying widget")
