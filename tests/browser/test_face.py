@@ -42,10 +42,10 @@ def start(engine: Engine, name: str, script: str = "sleep 600", **labels: str) -
 def lab(open_lab: OpenLab, course: Path) -> Callable[..., LabPage]:
     """A function that opens a notebook of these cells, and no kernel."""
 
-    def opened(*sources: str, theme: str = "JupyterLab Light") -> LabPage:
+    def opened(*sources: str, **words: str) -> LabPage:
         cells = [nbformat.v4.new_code_cell(source) for source in sources or ("1 + 1",)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), course / "face.ipynb")
-        notebook = open_lab("face.ipynb", theme=theme)
+        notebook = open_lab("face.ipynb", **words)
         notebook.choose_no_kernel()
         return notebook
 
@@ -78,6 +78,53 @@ def test_the_sidebar_is_live(lab: OpenLab, engine: Engine, box: str) -> None:
         engine.api.rename(f"{box}-renamed", box)
     engine.api.remove_container(box)
     expect(row).to_have_count(0, timeout=2000)
+
+
+def test_the_other_lists_are_live(lab: OpenLab, engine: Engine, base: str) -> None:
+    """A network, a volume and an image's tag that are made and removed elsewhere."""
+    name = f"face-{uuid.uuid4().hex[:8]}"
+    side = panel(lab().page)
+    for title in ("Images", "Networks", "Volumes"):
+        side.get_by_text(title, exact=True).click()
+    rows = {title: side.get_by_role("list", name=title) for title in ("Networks", "Volumes")}
+    images = side.get_by_role("list", name="Images")
+    expect(images).to_contain_text(base)
+    counted = side.locator("summary").filter(has_text="Networks").locator(".count")
+    before = int(counted.inner_text())
+    try:
+        engine.api.create_network(name)
+        expect(rows["Networks"]).to_contain_text(name, timeout=2000)
+        expect(counted).to_have_text(str(before + 1))
+        engine.api.create_volume(name)
+        expect(rows["Volumes"]).to_contain_text(name, timeout=2000)
+        engine.api.tag(base, name, "1")
+        expect(images).to_contain_text(f"{name}:1", timeout=2000)
+        engine.api.remove_network(name)
+        engine.api.remove_volume(name)
+        engine.api.remove_image(f"{name}:1")
+        for each in (*rows.values(), images):
+            expect(each).not_to_contain_text(name, timeout=2000)
+        expect(counted).to_have_text(str(before))
+    finally:
+        with suppress(docker.errors.NotFound):
+            engine.api.remove_network(name)
+        with suppress(docker.errors.NotFound):
+            engine.api.remove_volume(name)
+        with suppress(docker.errors.NotFound):
+            engine.api.remove_image(f"{name}:1")
+
+
+def test_no_engine_is_said_until_one_answers(lab: OpenLab, engine: Engine, tmp_path: Path) -> None:
+    place = tmp_path / "engine.sock"
+    page = lab(DOCKER_HOST=f"unix://{place}").page
+    status = page.locator(".container-magics-status")
+    expect(status).to_have_text("⚠ No engine")
+    side = panel(page)
+    expect(side.get_by_role("status")).to_contain_text(str(place))
+    expect(side.get_by_role("listitem").filter(has_text="running")).to_have_count(0)
+    place.symlink_to(engine.endpoint.url.removeprefix("unix://"))
+    expect(status).to_contain_text(engine.facts().version)
+    expect(side.get_by_role("status")).to_be_empty()
 
 
 def test_buttons_act_and_removing_asks(lab: OpenLab, engine: Engine, box: str) -> None:
@@ -235,6 +282,14 @@ def test_a_terminal_types_and_leaves_nothing(
     wait_for(lambda: inside(engine, box, "cat /tmp/typed") == "grün 42\n")
     rows, columns = inside(engine, box, "cat /tmp/size").split()
     assert (rows, columns) != ("24", "80")  # it was told the tab's size
+    page.set_viewport_size({"width": 900, "height": 500})
+    page.wait_for_timeout(500)  # the widget tells its size when the window has come to rest
+    page.keyboard.type("stty size > /tmp/smaller\n")
+    wait_for(lambda: inside(engine, box, "cat /tmp/smaller") != "")
+    fewer_rows, fewer_columns = inside(engine, box, "cat /tmp/smaller").split()
+    assert int(fewer_rows) < int(rows)
+    assert int(fewer_columns) < int(columns)
+    page.set_viewport_size({"width": 1180, "height": 900})
     tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(has_text=f"Terminal in {box}")
     expect(tab).to_be_visible()
     pictures.mkdir(parents=True, exist_ok=True)
@@ -379,3 +434,18 @@ def test_commands_are_in_the_palette_and_the_launcher(lab: OpenLab) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Control+Shift+l")
     expect(page.locator(".jp-LauncherCard").filter(has_text="Show the Containers")).to_be_visible()
+
+
+def test_a_command_asks_for_which_container(lab: OpenLab, engine: Engine, box: str) -> None:
+    start(engine, box)
+    page = lab().page
+    expect(panel(page).get_by_role("listitem").filter(has_text=box)).to_contain_text("running")
+    page.keyboard.press("Control+Shift+c")
+    search = page.get_by_role("searchbox").or_(page.locator(".lm-CommandPalette-input")).last
+    search.fill("Stop a Container")
+    search.press("Enter")
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Which container?")
+    question.locator("select").select_option(box)
+    question.get_by_role("button").last.click()
+    wait_for(lambda: not engine.api.inspect_container(box)["State"]["Running"])
