@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from container_magics.core.boxes import BOX_USER
 from container_magics.core.classplan import object_name
 from container_magics.core.roster import Student
-from container_magics.engine.keys import BOX_USER, Address, made, public_key, written
+from container_magics.engine.keys import Address, made, public_key, written
 from container_magics.engine.statedir import state_dir
 
 GATE, BOX = "gate", "box"

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 
 SSH_PORT, STRICT_PORT = 22, 2222
 DAY_S = 24 * 3600
+BOX_USER = "student"
+"""Whose account a box has; the home folder is /home/student."""
 
 
 @dataclass(frozen=True, slots=True)

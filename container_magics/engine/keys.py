@@ -17,10 +17,10 @@ from pathlib import Path
 
 import asyncssh
 
+from container_magics.core.boxes import BOX_USER
 from container_magics.errors import UsageError
 
 KEY_TYPE = "ssh-ed25519"
-BOX_USER = "student"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 An exec outlives the connection that it was started on, so its processes are looked for and ended:
 by the session of the shell's terminal, and, where one has left that session (``setsid``), by a
 variable of its environment. The shell says its own number in the container, which the engine
-does not know, before anything else is written.
+does not know, before anything else is written. In a practice box the shell is the student's, as
+after a login.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import secrets
 import time
 from contextlib import suppress
 
+from container_magics.core.boxes import BOX_USER
+from container_magics.engine import run
 from container_magics.engine.client import Engine
 from container_magics.engine.kernelexec import opened, status_of
+from container_magics.engine.ownership import PURPOSE
 from container_magics.engine.streams import Hijacked
 from container_magics.errors import ContainerMagicsError, EngineRefused
 
@@ -54,8 +58,9 @@ class Shell:
         self._secret = secrets.token_hex(16)
         environment = (("TERM", "xterm-256color"), (VARIABLE, self._secret))
         program = ("sh", "-c", BEGIN)
+        self._user, folder = whose(engine, container)
         self._exec, self._streams = opened(
-            engine, container, program, environment, user="", folder="", terminal=True
+            engine, container, program, environment, user=self._user, folder=folder, terminal=True
         )
         self._pid, self._first = "", b""
         self._hear_number()
@@ -123,14 +128,22 @@ class Shell:
             self._engine,
             self._container,
             ("sh", "-c", LEFT),
-            # root may signal what has become another user in the meantime
             environment,
-            user="0",
+            # root may signal what has become another user in the meantime; but a box's root has
+            # no power over a student's programs
+            user=self._user or "0",
             folder="",
             terminal=False,
         )
         drain(streams)
         return status_of(self._engine, helper) == 0
+
+
+def whose(engine: Engine, container: str) -> tuple[str, str]:
+    """(user, folder) of a shell: the student's in a practice box, the container's own ("") else."""
+    labels = run.inspect(engine, container)["Config"]["Labels"] or {}
+    student = labels.get(PURPOSE) == "sshbox"
+    return (BOX_USER, f"/home/{BOX_USER}") if student else ("", "")
 
 
 def drain(streams: Hijacked) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from container_magics.core.sshflags import BOX
 from container_magics.jupyter.publish import show
+from container_magics.jupyter.shelloutput import terminal_in
 from container_magics.practice.box import Box
 from container_magics.view.present import sshbox as present
 
@@ -41,15 +42,16 @@ def shown(bench: Workbench, box: Box) -> None:
     via = None if joined else box.address.via
     # a class's gateway is no box of the reader's: it is where the box is
     door = box.address.via if joined and box.address.via else box.address
-    show(
-        present.box(
-            box.name,
-            address=f"{door.host}:{door.port}",
-            user=box.address.user,
-            fingerprint=box.fingerprint,
-            line=box.line,
-            stable=bench.stable,
-            via=via.box if via else "",
-            container=box.container or box.name,
-        )
+    container = box.container or box.name
+    view = present.box(
+        box.name,
+        address=f"{door.host}:{door.port}",
+        user=box.address.user,
+        fingerprint=box.fingerprint,
+        line=box.line,
+        stable=bench.stable,
+        via=via.box if via else "",
+        container=container,
     )
+    here = not joined and not bench.stable  # what is saved in stable mode is the view alone
+    show(view, terminal_in(container, under_view=True) if here else None)

@@ -278,6 +278,6 @@ class StreamText:
         return self._safe.lost_bytes
 
 
-def show(view: View) -> None:
-    """Display a view once."""
-    display(bundle(view), raw=True)
+def show(view: View, also: dict[str, Any] | None = None) -> None:
+    """Display a view once; ``also`` is in its bundle besides."""
+    display({**bundle(view), **(also or {})}, raw=True)

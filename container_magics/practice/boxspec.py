@@ -7,12 +7,12 @@ import os
 from dataclasses import replace
 from importlib.resources import files
 
-from container_magics.core.boxes import BoxSettings
+from container_magics.core.boxes import BOX_USER, BoxSettings
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.spec import ContainerSpec, Hardening, Limits, Port
 from container_magics.engine import images
 from container_magics.engine.client import Engine
-from container_magics.engine.keys import BOX_USER, KeyFolder, public_key
+from container_magics.engine.keys import KeyFolder, public_key
 from container_magics.engine.ownership import PREFIX, PURPOSE
 from container_magics.engine.statedir import state_dir
 from container_magics.errors import ImageNotFound

@@ -6,13 +6,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from container_magics.core.boxes import BOX_USER
 from container_magics.core.events import Exited, Output
 from container_magics.core.exercise import Exercise, Script
 from container_magics.core.layersecrets import masked
 from container_magics.core.spec import ContainerSpec
 from container_magics.core.terminal import plain
 from container_magics.engine.client import Engine
-from container_magics.engine.keys import BOX_USER
 from container_magics.engine.ownership import PURPOSE, Owner
 from container_magics.errors import CheckFailed, Conflict, ContainerMagicsError, NotFound, TimedOut
 from container_magics.practice.boxfind import container_name, named_box

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import shlex
 
+from container_magics.core.boxes import BOX_USER
 from container_magics.core.exercise import Exercise, Script
 from container_magics.engine.deadline import at_most
-from container_magics.engine.keys import BOX_USER
 from container_magics.engine.sshclient import Login
 from container_magics.practice.exercises import PRELUDE, TAIL_BYTES, Verdict, sentence
 

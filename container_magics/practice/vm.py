@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from importlib.resources import files as resources
 
-from container_magics.core.boxes import BoxSettings
+from container_magics.core.boxes import BOX_USER, BoxSettings
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.events import Output
 from container_magics.core.terminal import plain
@@ -32,7 +32,7 @@ from container_magics.engine import containers, images, qemu, vmfiles
 from container_magics.engine import run as verbs
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
-from container_magics.engine.keys import BOX_USER, Address, public_key
+from container_magics.engine.keys import Address, public_key
 from container_magics.engine.ownership import PURPOSE, Owner
 from container_magics.engine.process import parent_of
 from container_magics.engine.qemu import VmFiles

@@ -1,4 +1,4 @@
-// The output of %shell: a button, and when it is pressed a terminal under the cell.
+// The output of %shell and %sshbox: a button, and when it is pressed a terminal under the cell.
 import type { JupyterFrontEndPlugin } from "@jupyterlab/application";
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { ITranslator, type TranslationBundle, nullTranslator } from "@jupyterlab/translation";
@@ -6,6 +6,7 @@ import { PanelLayout, Widget } from "@lumino/widgets";
 
 import { element } from "./dom";
 import { ask } from "./live";
+import { drawn } from "./mime";
 import { type Container, runs } from "./model";
 import { Terminals } from "./terminals";
 
@@ -18,6 +19,7 @@ export class ShellOutput extends Widget implements IRenderMime.IRenderer {
   private readonly _button = element("button", { type: "button", class: "jp-mod-styled" });
   private readonly _said = element("span", { role: "status" });
   private readonly _parts = new PanelLayout();
+  private readonly _view = new Widget();
   private _container = "";
 
   constructor(
@@ -30,13 +32,15 @@ export class ShellOutput extends Widget implements IRenderMime.IRenderer {
     const bar = new Widget();
     bar.addClass("container-magics-shell-bar");
     bar.node.append(this._button, this._said);
+    this._parts.addWidget(this._view);
     this._parts.addWidget(bar);
     this._button.addEventListener("click", () => void this._pressed());
   }
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const { container } = (model.data[SHELL] ?? {}) as { container?: unknown };
+    const { container, view } = (model.data[SHELL] ?? {}) as { container?: unknown; view?: unknown };
     this._container = typeof container === "string" ? container : "";
+    this._view.node.replaceChildren(...(view === true ? [drawn(model)] : []));
     this._name();
     return Promise.resolve();
   }

@@ -11,8 +11,7 @@ from IPython.display import display
 
 from container_magics.core.shellflags import shell_parser
 from container_magics.jupyter.magics.common import BenchMagics, told
-
-SHELL = "application/vnd.container-magics.shell.v1+json"
+from container_magics.jupyter.shelloutput import terminal_in
 
 
 @magics_class
@@ -31,4 +30,4 @@ class ShellMagics(BenchMagics):
         words = shell_parser().parse(line)
         asked = self.bench.box_containers.get(words.container, words.container)
         _, name = running(self.bench.engine, asked)
-        display({**bundle(present.terminal(name)), SHELL: {"container": name}}, raw=True)
+        display({**bundle(present.terminal(name)), **terminal_in(name)}, raw=True)
