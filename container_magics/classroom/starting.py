@@ -237,11 +237,11 @@ def changed(room: Room, scene: Scene, name: str, body: Facts) -> str:
     task = scene.tasks.get(swarm.id_of(service))
     if marks.get(SPEC) != body["Labels"][SPEC]:
         renew(room, service, classplan.again(body, counter + 1))
-        settle(room, service, task)
+        settle(room, service, task, scene.nodes)
         return "changed"
     if task is None or task["Status"]["State"] in ENDED:
         renew(room, service, classplan.again(body, counter + 1))
-        settle(room, service, task)
+        settle(room, service, task, scene.nodes)
         return "run again"
     return "as it was"
 
@@ -253,16 +253,24 @@ def renew(room: Room, service: Facts, body: Facts) -> None:
     swarm.update(room.engine, now, body)
 
 
-def settle(room: Room, service: Facts, old: Facts | None) -> None:
-    """Wait until a service's old box is gone, or its new one runs: who logs in comes to the new
-    one. Nothing more is waited for after SETTLE_S, for the first login says what is wrong."""
+def settle(room: Room, service: Facts, old: Facts | None, nodes: Mapping[str, Facts]) -> None:
+    """Wait until a box newer than ``old`` is under way and every earlier one has ended: who logs
+    in comes to the new one. Nothing more is waited for after SETTLE_S, for the first login says
+    what is wrong."""
     end_s = time.monotonic() + SETTLE_S
     while old and time.monotonic() < end_s:
         tasks = swarm.tasks_of(room.engine, swarm.name_of(service))
-        states = {task["ID"]: task["Status"]["State"] for task in tasks}
-        if states.get(old["ID"], "remove") in ENDED and len(states) > 1:
+        *earlier, last = sorted(tasks, key=lambda one: str(one["CreatedAt"])) or [old]
+        if last["ID"] != old["ID"] and not any(holds_out(task, nodes) for task in earlier):
             return
         time.sleep(SETTLE_LOOK_S)
+
+
+def holds_out(task: Facts, nodes: Mapping[str, Facts]) -> bool:
+    """Whether a task's box may answer still: that of a drained node does so for some seconds, while
+    the swarm counts another task, without a node, as the service's newest."""
+    node = nodes.get(task.get("NodeID", ""), NO_NODE)
+    return task["Status"]["State"] not in ENDED and node["Status"]["State"] == "ready"
 
 
 def leave_others(room: Room, scene: Scene) -> None:

@@ -129,6 +129,7 @@ def reset(room: Room, names: Sequence[str] = (), *, files: bool = False) -> Repo
     NameTaken when the class is another teacher's."""
     room.expect_mine()
     door = door_of(room) if files and room.settings.files else ("", 0)
+    nodes = {node["ID"]: node for node in swarm.nodes(room.engine)}
 
     def one(student: Student) -> str:
         if files and room.settings.files:
@@ -138,7 +139,7 @@ def reset(room: Room, names: Sequence[str] = (), *, files: bool = False) -> Repo
         counter = int(service["Spec"]["TaskTemplate"].get("ForceUpdate") or 0)
         tasks = swarm.tasks_of(room.engine, swarm.name_of(service))
         renew(room, service, classplan.again(service["Spec"], counter + 1))
-        settle(room, service, newest(tasks).get(swarm.id_of(service)))
+        settle(room, service, newest(tasks).get(swarm.id_of(service)), nodes)
         return "made anew"
 
     return room.each("reset", room.chosen(names), one)
