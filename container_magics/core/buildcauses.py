@@ -27,6 +27,10 @@ USUAL_CAUSE = {
 LOOK = " Does the engine's machine reach it?"
 NO_ADDRESS = "{} ends with {} when it finds no address for a host's name." + LOOK
 NO_ANSWER = "{} ends with {} when a host does not answer." + LOOK
+ANY_ERROR = (
+    "If {} ended with {}, its own words say why: where they name a host or a connection, it "
+    "reached no server."
+)
 NETWORK = {
     ("curl", 6): NO_ADDRESS,
     ("curl", 7): NO_ANSWER,
@@ -36,13 +40,8 @@ NETWORK = {
     "package because `apt-get update` does not stand in the same RUN.",
     ("apt", 100): "{} ends with {} at any error: often it reaches no server, or knows no such "
     "package because `apt update` does not stand in the same RUN.",
-    ("git", 128): "If git ended with 128: it does at any fatal error, often because it reaches no "
-    "server, or may not read what it asks for.",
+    ("git", 128): ANY_ERROR,
 }
-ANY_ERROR = (
-    "If {} ended with {}: it does at any error, often because it reaches no server, or knows no "
-    "such package."
-)
 NETWORK |= dict.fromkeys(product(("dnf", "go", "npm", "pip", "pip3", "yum"), (1,)), ANY_ERROR)
 NETWORK |= dict.fromkeys(product(("apk",), range(1, 10)), ANY_ERROR)
 ONLINE = {program for program, _ in NETWORK}
