@@ -26,6 +26,7 @@ from container_magics.engine.client import Engine
 from container_magics.engine.nsdoor import way_in
 from container_magics.engine.privateswarm import PrivateSwarm, give_image, private_swarm
 from container_magics.engine.swarmnode import Node
+from container_magics.errors import EngineError
 from container_magics.practice import boxspec
 from container_magics.session.build import build
 
@@ -134,6 +135,15 @@ class Course:
             wait_for(lambda: not self.ground.left(self.name), f"{self.ground.left(self.name)}")
         finally:
             self.way.close()
+
+
+def reaches(node: Node, address: str, port: int) -> bool:
+    """Whether a connection from a node's own network is taken."""
+    try:
+        node.space.inside("timeout", "5", "bash", "-c", f"exec 3<> /dev/tcp/{address}/{port}")
+    except EngineError:
+        return False
+    return True
 
 
 def said(room: Classroom, student: Student, script: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +12,11 @@ from container_magics.classroom.folder import ClassFolder
 from container_magics.classroom.gate import USUAL_DOOR, Door
 from container_magics.core import classplan
 from container_magics.core.classplan import CLASS, CLASS_ID, ClassSettings
+from container_magics.core.names import ImageRef
 from container_magics.core.roster import Student
 from container_magics.engine import swarm
 from container_magics.engine.client import Engine, connect
+from container_magics.engine.credentials import login
 from container_magics.engine.ownership import USER, user_name
 from container_magics.errors import Conflict, ContainerMagicsError, NameTaken, UsageError
 from container_magics.practice import boxspec
@@ -54,6 +56,13 @@ class Room:
     def label(self) -> str:
         """The filter for all that is this class's, whoever made it."""
         return f"{CLASS}={self.name}"
+
+    @property
+    def login(self) -> Mapping[str, str]:
+        """The header by which nodes pull the image: this user's login at the registry that its
+        name says; nothing for a name that says none, which is then an image of the nodes."""
+        host = ImageRef.parse(self.settings.image).registry
+        return login(host).header if host else {}
 
     @property
     def over(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from container_magics.classroom.room import Room
+from container_magics.core.classplan import prefetch_name
 from container_magics.engine import swarm
 
 Facts = dict[str, Any]
@@ -21,6 +23,7 @@ class Scene:
     configs: dict[str, Facts]
     nodes: dict[str, Facts]
     tasks: dict[str, Facts]
+    login: Mapping[str, str]
     gate: str = ""
     on: set[str] = field(default_factory=set)
 
@@ -29,8 +32,9 @@ class Scene:
         """Look; NameTaken when the class is another teacher's."""
 
         def named(kind: swarm.Kind) -> dict[str, Facts]:
-            found = swarm.listed(room.engine, kind, room.label)
-            return {swarm.name_of(one): one for one in found}
+            found = {swarm.name_of(one): one for one in swarm.listed(room.engine, kind, room.label)}
+            found.pop(prefetch_name(room.name), None)  # of one that was killed; stop removes it
+            return found
 
         nodes = {node["ID"]: node for node in swarm.nodes(room.engine)}
         tasks = newest(swarm.listed(room.engine, "tasks", room.label))
@@ -41,6 +45,7 @@ class Scene:
             configs=named("configs"),
             nodes=nodes,
             tasks=tasks,
+            login=room.login,
         )
 
 

@@ -27,6 +27,7 @@ from container_magics.core.spec import Limits
 from container_magics.engine import images, policyfile, swarm
 from container_magics.engine import run as verbs
 from container_magics.engine.keys import public_key
+from container_magics.engine.swarm import NO_LOGIN
 from container_magics.errors import (
     Conflict,
     EngineError,
@@ -204,10 +205,10 @@ def away(scene: Scene, name: str, node: str) -> Conflict:
     return Conflict(f"The box is not up: {words}.")
 
 
-def made(room: Room, kind: swarm.Kind, body: Facts) -> str:
+def made(room: Room, kind: swarm.Kind, body: Facts, login: Mapping[str, str] = NO_LOGIN) -> str:
     """Make a thing that is not there; of two who do so at once both have it. Returns its ID."""
     try:
-        return swarm.create(room.engine, kind, body)
+        return swarm.create(room.engine, kind, body, login)
     except Conflict:
         for facts in swarm.listed(room.engine, kind, room.label):
             if swarm.name_of(facts) == swarm.name_of({"Spec": body}):
@@ -230,27 +231,27 @@ def changed(room: Room, scene: Scene, name: str, body: Facts) -> str:
     """Make the service, or make it fit, or run it again where it has come to an end."""
     service = scene.services.get(name)
     if service is None:
-        made(room, "services", body)
+        made(room, "services", body, scene.login)
         return "made"
     marks = swarm.labels_of(service)
     counter = int(service["Spec"]["TaskTemplate"].get("ForceUpdate") or 0)
     task = scene.tasks.get(swarm.id_of(service))
     if marks.get(SPEC) != body["Labels"][SPEC]:
-        renew(room, service, classplan.again(body, counter + 1))
+        renew(room, service, classplan.again(body, counter + 1), scene.login)
         settle(room, service, task, scene.nodes)
         return "changed"
     if task is None or task["Status"]["State"] in ENDED:
-        renew(room, service, classplan.again(body, counter + 1))
+        renew(room, service, classplan.again(body, counter + 1), scene.login)
         settle(room, service, task, scene.nodes)
         return "run again"
     return "as it was"
 
 
-def renew(room: Room, service: Facts, body: Facts) -> None:
+def renew(room: Room, service: Facts, body: Facts, login: Mapping[str, str] = NO_LOGIN) -> None:
     """Change a service as it is now, not as it was listed: the swarm itself counts versions."""
     path = f"/services/{swarm.id_of(service)}"
     now = room.engine.request("GET", path, timeout_s=swarm.ANSWER_S).json()
-    swarm.update(room.engine, now, body)
+    swarm.update(room.engine, now, body, login)
 
 
 def settle(room: Room, service: Facts, old: Facts | None, nodes: Mapping[str, Facts]) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from container_magics.classroom import gate
 from container_magics.classroom.room import Room
-from container_magics.core.classplan import CLASS_ID, HOME, PURPOSE, claim_name
+from container_magics.core.classplan import CLASS_ID, HOME, KEY, PURPOSE, claim_name
 from container_magics.engine import run as verbs
 from container_magics.engine import swarm, volumes
 from container_magics.engine.client import Engine
@@ -58,7 +58,8 @@ def stop(room: Room, *, keep_files: bool = False) -> Stopped:
         room.folder.keep_homes({})
         for claim in claims:
             gone(partial(swarm.remove, room.engine, "configs", swarm.id_of(claim)))
-    return Stopped(len(found["services"]), left)
+    boxes = [one for one in found["services"] if KEY in swarm.labels_of(one)]
+    return Stopped(len(boxes), left)
 
 
 def forgotten(room: Room) -> None:

@@ -22,7 +22,7 @@ PURPOSE = OURS + "purpose"
 USER_HOME = "/home/student"
 NANO, MILLION = 10**9, 10**6
 CAPABILITIES = ("SETUID", "SETGID", "SYS_CHROOT", "CHOWN", "AUDIT_WRITE")
-NODE_ID = "node.id=="
+NODE_ID, NOT_NODE_ID = "node.id==", "node.id!="
 USUAL_LIMITS = Limits(memory_bytes=256 * 1024**2, nano_cpus=NANO // 2, pids=128)
 HOUR_S = 3600
 
@@ -73,6 +73,11 @@ def claim_name(room: str) -> str:
 def gate_name(room: str) -> str:
     """The name of the gateway's container."""
     return f"{room}_gate"
+
+
+def prefetch_name(room: str) -> str:
+    """The name of the service that has nodes pull; no student's can be so called."""
+    return f"{room}__prefetch"
 
 
 def versioned(name: str, content: bytes) -> str:
@@ -148,6 +153,26 @@ def service(
     }
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
     return {**body, "Labels": {**marks, SPEC: digest, HOME: placed.node_id}}
+
+
+def pulling(room: str, identity: str, image: str, but: Sequence[str]) -> dict[str, Any]:
+    """The body of a job that has every node pull an image, but those with these IDs: it runs once
+    on each, and does nothing there."""
+    marks = labels(room, identity)
+    container = {
+        "Image": image,
+        "Command": ["true"],
+        "Labels": marks,
+        "CapabilityDrop": ["ALL"],
+    }
+    task = {
+        "ContainerSpec": container,
+        "Resources": {"Limits": _limits(USUAL_LIMITS)},
+        "RestartPolicy": {"Condition": "none"},
+        "Placement": {"Constraints": [NOT_NODE_ID + each for each in but]},
+    }
+    name = prefetch_name(room)
+    return {"Name": name, "TaskTemplate": task, "Mode": {"GlobalJob": {}}, "Labels": marks}
 
 
 def again(body: Mapping[str, Any], counter: int) -> dict[str, Any]:

@@ -171,14 +171,16 @@ class Engine:
         timeout_s: float = ANSWER_S,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One call with a time limit of its own; EngineLost when it passes. The SDK's verbs
         have one limit for all, which is too long for what ends a run."""
         with told():
             if self._pool is not None:
-                return self._asked(self._pool, method, path, timeout_s, params, json)
+                return self._asked(self._pool, method, path, timeout_s, params, json, headers)
+            url, more = self.url(path), dict(headers or {})
             response = requests.Session.request(
-                self.api, method, self.url(path), params=params, json=json, timeout=timeout_s
+                self.api, method, url, params=params, json=json, timeout=timeout_s, headers=more
             )
         if response.status_code >= 400:
             raise refusal(response)
@@ -192,6 +194,7 @@ class Engine:
         timeout_s: float,
         params: Mapping[str, str] | None,
         content: Mapping[str, Any] | None,
+        more: Mapping[str, str] | None,
     ) -> Answer:
         """The same over the socket of this machine, where a session of requests would take more
         time than the engine, and a connection of its own for each path."""
@@ -200,7 +203,7 @@ class Engine:
             target += f"?{urlencode(params)}"
         body = None if content is None else json.dumps(content).encode()
         headers = {name: str(value) for name, value in self.api.headers.items()}
-        headers["Host"] = "localhost"
+        headers |= {"Host": "localhost", **(more or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
         got = pool.urlopen(

@@ -16,6 +16,7 @@ Kind = Literal["services", "networks", "secrets", "configs"]
 KINDS: tuple[Kind, ...] = ("services", "networks", "secrets", "configs")
 """In the order in which they can be removed."""
 Facts = dict[str, Any]
+NO_LOGIN: Mapping[str, str] = {}
 
 
 def expect_manager(engine: Engine) -> None:
@@ -56,18 +57,27 @@ def nodes(engine: Engine) -> list[Facts]:
     return list(engine.request("GET", "/nodes", timeout_s=ANSWER_S).json())
 
 
-def create(engine: Engine, kind: Kind, body: Mapping[str, Any]) -> str:
-    """Make one thing; returns its ID. Conflict when its name is taken."""
-    answer = engine.request("POST", f"/{kind}/create", json=body, timeout_s=ANSWER_S).json()
+def create(
+    engine: Engine, kind: Kind, body: Mapping[str, Any], login: Mapping[str, str] = NO_LOGIN
+) -> str:
+    """Make one thing; returns its ID. Conflict when its name is taken. ``login`` is the header by
+    which the nodes pull a service's image; the swarm keeps it as long as the service."""
+    path = f"/{kind}/create"
+    answer = engine.request("POST", path, json=body, timeout_s=ANSWER_S, headers=login).json()
     return str(answer.get("ID") or answer["Id"])
 
 
-def update(engine: Engine, service: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+def update(
+    engine: Engine,
+    service: Mapping[str, Any],
+    body: Mapping[str, Any],
+    login: Mapping[str, str] = NO_LOGIN,
+) -> None:
     """Change a service, as it was listed, into ``body``; EngineRefused when somebody else has
-    changed it since."""
+    changed it since. Without a ``login`` it keeps the one that it has."""
     version = {"version": str(service["Version"]["Index"])}
     path = f"/services/{service['ID']}/update"
-    engine.request("POST", path, params=version, json=body, timeout_s=ANSWER_S)
+    engine.request("POST", path, params=version, json=body, timeout_s=ANSWER_S, headers=login)
 
 
 def remove(engine: Engine, kind: Kind, identity: str) -> bool:

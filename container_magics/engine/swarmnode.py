@@ -7,6 +7,7 @@ mounts, interfaces) ends here as it does where a computer loses power.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -27,6 +28,8 @@ LOOK_S = 0.05
 WITH_US = ("--pdeathsig", "KILL", "--")
 NEW = ("--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 CGROUPS = Path("/sys/fs/cgroup")
+OURS = "198.18.0.0/24"
+"""A registry on the switch needs no certificate: whoever reaches it is one of the nodes."""
 
 
 def until(true: Callable[[], bool], what: str, limit_s: float = START_S) -> None:
@@ -147,7 +150,7 @@ class Node:
 
     def _script(self) -> str:
         place, config = self.folder, self.folder / "daemon.json"
-        config.write_text("{}\n", encoding="utf-8")
+        config.write_text(json.dumps({"insecure-registries": [OURS]}) + "\n", encoding="utf-8")
         data = place / "data"
         data.mkdir(exist_ok=True)
         words = [

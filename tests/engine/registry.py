@@ -11,7 +11,7 @@ import tarfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -105,15 +105,17 @@ def slow_registry(folder: Path, pause_s: float) -> Iterator[str]:
 
 @contextmanager
 def served(
-    folder: Path, net: str, where: str, text: str = CONFIG
+    folder: Path, net: str, where: str, text: str = CONFIG, before: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Debian's docker-registry, which soon listens at ``where``; it ends with the block."""
+    """Debian's docker-registry, which soon listens at ``where``; it ends with the block. The words
+    ``before`` the program's own may put it into another network."""
     program = command.find("docker-registry")
     assert program, "install Debian's docker-registry (as root, `make test` does so)"
     config = folder / "registry.yml"
     config.write_text(text.format(folder=folder / "data", net=net, where=where))
     with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
+        words = [*before, program, "serve", str(config)]
+        process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
         yield process
     finally:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import json
 import stat
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import docker
 import pytest
 from faultproxy import FaultProxy
-from swarmnodes import Course, Ground, said, wait_for
+from registry import CONFIG, HTPASSWD, LOGIN, PASSWORD, USER, served, tiny_image
+from swarmnodes import Course, Ground, reaches, said, wait_for
 
 from container_magics.classroom.bulk import Report
-from container_magics.engine import policyfile
+from container_magics.engine import policyfile, swarm
 from container_magics.engine.client import Engine, connect
 from container_magics.errors import (
     ClassFailed,
@@ -240,6 +245,56 @@ def test_the_image_goes_to_the_node_that_lacks_it(
     finally:
         for node in ground.swarm.nodes:
             node.engine.api.remove_image(tag)
+
+
+def test_the_nodes_pull_from_a_registry_whose_login_the_teacher_has(
+    ground: Ground,
+    new_course: Callable[..., Course],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also the third, whose engine the teacher does not know."""
+    (tmp_path / "docker").mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    manager, second, third = (node.engine for node in ground.swarm.nodes)
+    with registry_of_the_swarm(ground, tmp_path) as address:
+        image = f"{address}/course/tiny:1"
+        tiny_image(manager, image, b"x" * 1000, "for=a-test")
+        login = {"username": USER, "password": PASSWORD}
+        pushed = list(manager.api.push(image, stream=True, decode=True, auth_config=login))
+        assert not [line for line in pushed if "error" in line]
+        try:
+            room = new_course("ada", image=image, nodes=[second]).room()
+            given = room.prefetch()
+            assert [one.what for one in given[:2]] == ["has it", "got it"]
+            assert "could not pull the image: No such image" in given[2].failure
+            second.api.remove_image(image)
+            word = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+            known = {"auths": {address: {"auth": word}}}
+            (tmp_path / "docker" / "config.json").write_text(json.dumps(known))
+            given = room.prefetch().expect()
+            assert [one.what for one in given] == ["has it", "pulled it", "pulled it"]
+            ids = {one.api.inspect_image(image)["Id"] for one in (manager, second, third)}
+            assert len(ids) == 1
+            assert not swarm.listed(manager, "services", room.room.label)
+        finally:
+            for engine in (manager, second, third):
+                with suppress(docker.errors.ImageNotFound):
+                    engine.api.remove_image(image)
+
+
+@contextmanager
+def registry_of_the_swarm(ground: Ground, folder: Path) -> Iterator[str]:
+    """A registry beside the manager, for USER alone; its address, which the nodes reach."""
+    (folder / "data").mkdir()
+    (folder / "data" / "htpasswd").write_text(HTPASSWD)
+    manager = ground.swarm.manager
+    inside = ("nsenter", f"--net=/proc/{manager.space.pid}/ns/net")
+    port = next(ground.ports)
+    address = f"{manager.address}:{port}"
+    with served(folder, "tcp", address, CONFIG + LOGIN, inside) as process:
+        wait_for(lambda: reaches(manager, manager.address, port), f"status {process.poll()}")
+        yield address
 
 
 def test_a_student_who_left_the_roster_has_no_box(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from swarmnodes import Course, Ground, said
+from swarmnodes import Course, Ground, reaches, said
 from test_class import handed, ssh
 
 from container_magics.classroom import gate
@@ -18,7 +18,7 @@ from container_magics.classroom.folder import ClassFolder
 from container_magics.classroom.gate import Door
 from container_magics.core.classplan import gate_name, object_name
 from container_magics.engine.swarmnode import Node
-from container_magics.errors import EngineError, UsageError
+from container_magics.errors import UsageError
 from container_magics.practice import boxspec
 
 TRY = "timeout 3 nc -w 2 {} {} < /dev/null | head -c 3; echo end"
@@ -79,15 +79,6 @@ def test_no_box_reaches_a_node_or_its_engine(
         for address in {*addresses(node), *bridges}:
             script = f"nc -z -w 1 {address} 2377 || nc -z -w 1 {address} 7946"
             assert said(room, student, script).startswith("status"), (student.key, address)
-
-
-def reaches(node: Node, address: str, port: int) -> bool:
-    """Whether a connection from a node's own network is taken."""
-    try:
-        node.space.inside("timeout", "5", "bash", "-c", f"exec 3<> /dev/tcp/{address}/{port}")
-    except EngineError:
-        return False
-    return True
 
 
 def addresses(node: Node) -> list[str]:

@@ -43,6 +43,8 @@ def test_a_class_s_names_meet_no_other_class_s() -> None:
 def test_no_student_s_box_has_the_gateway_s_name() -> None:
     names = [classplan.object_name("a", one.key) for one in students(["gate", "Gate", "gate."])]
     assert classplan.gate_name("a") not in names
+    named = [classplan.object_name("a", one.key) for one in students(["prefetch"])]
+    assert classplan.prefetch_name("a") not in named
 
 
 def test_a_key_that_leads_nowhere_opens_nothing() -> None:
