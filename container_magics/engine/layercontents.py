@@ -22,14 +22,12 @@ from container_magics.core.layercontents import ContentScanner, files_wanted
 from container_magics.core.layers import Entry, Layer, Wanted
 from container_magics.engine import layerhelper, layerrecords
 from container_magics.engine.archive import feed
-from container_magics.engine.client import Engine
+from container_magics.engine.client import Engine, told
 from container_magics.engine.containerfile import file_at
 from container_magics.engine.layerrecords import DRIVER, layer_folder, local_store
 from container_magics.engine.layersources import ENGINE_ALONE, Sources
 from container_magics.errors import ContainerMagicsError, NotFound
 
-_STORE = "store"
-_LONGEST_ID = 200
 FEW = 16
 """Of so many files of a container each is asked for by itself."""
 _CACHE_ID = re.compile(r"[0-9a-z-]{1,128}")
@@ -102,39 +100,44 @@ class EngineContents:
         store = layerrecords.store(self.engine) if self.sources.helper else None
         if store is None:
             return
-        chain = dict(self._chain())
-        places = {
-            str(index): layerrecords.records_folder(store, chain[index])
-            for index, _ in files
-            if index in chain
-        }
-        places[_STORE] = store.parent.parent / DRIVER
-        with (
-            suppress(ContainerMagicsError),
-            layerhelper.helper(self.engine, self.image_id, places) as container,
-        ):
-            yield from self._out_of(container, files, max_bytes)
+        with suppress(ContainerMagicsError):
+            folders = self._told_folders()
+            places = {str(index): folders[index] for index, _ in files if index in folders}
+            if places:
+                with layerhelper.helper(self.engine, self.image_id, places) as container:
+                    yield from self._out_of(container, places, files, max_bytes)
+
+    def _told_folders(self) -> dict[int, Path]:
+        """Where the engine says that it keeps the files of each layer; {} where it does not tell.
+
+        Of an image on overlay2 it tells the newest layer's folder as "UpperDir" and the others from
+        new to old as "LowerDir" (moby, `daemon/graphdriver/overlay2/overlay.go`, `GetMetadata`).
+        """
+        with told():
+            driver = self.engine.api.inspect_image(self.image_id).get("GraphDriver") or {}
+        data = driver.get("Data") or {}
+        names = [data.get("UpperDir", ""), *data.get("LowerDir", "").split(":")]
+        folders = [Path(name) for name in reversed(names) if name]
+        real = [index for index, layer in enumerate(self.layers) if layer.diff_id]
+        if driver.get("Name") != DRIVER or len(folders) != len(real):
+            return {}
+        return dict(zip(real, folders, strict=True))
 
     def _out_of(
-        self, container: str, files: dict[Wanted, Entry], max_bytes: int
+        self,
+        container: str,
+        places: Collection[str],
+        files: dict[Wanted, Entry],
+        max_bytes: int,
     ) -> Iterator[tuple[Wanted, bytes]]:
-        """Of a helper container that has the records of each layer, and the layers' files."""
-        below = f"/{layerhelper.PLACE}/".encode()
-
-        def read(path: bytes, max_bytes: int, size_bytes: int | None = None) -> bytes | None:
-            return file_at(self.engine, container, below + path, max_bytes, size_bytes)
-
-        cache_ids = {
-            index: (read(f"{index}/cache-id".encode(), _LONGEST_ID) or b"").strip()
-            for index in {index for index, _ in files}
-        }
+        """Of a helper container that has the layers' folders."""
         for (index, path), entry in files.items():
-            name = cache_ids[index].decode("latin-1")
-            if _CACHE_ID.fullmatch(name):
-                where = f"{_STORE}/{name}/diff/".encode() + path
-                data = read(where, max_bytes, entry.size_bytes)
-                if data is not None:
-                    yield (index, path), data
+            if str(index) in places:
+                where = f"/{layerhelper.PLACE}/{index}/".encode() + path
+                with suppress(NotFound):
+                    data = file_at(self.engine, container, where, max_bytes, entry.size_bytes)
+                    if data is not None:
+                        yield (index, path), data
 
     def _chain(self) -> Iterator[tuple[int, str]]:
         """The chain ID of each layer that has one, by its index."""

@@ -6,12 +6,14 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from oddimage import FIFO, FILE, GROUND, HARD, SOFT, TOP, Odd, layer_of, layers_of, loaded
 
 from container_magics.core.layers import Entry, Wanted
+from container_magics.engine import layerhelper
 from container_magics.engine.client import Engine
 from container_magics.engine.layercontents import EngineContents, read_beneath
 from container_magics.engine.layersources import Sources
@@ -73,6 +75,24 @@ def test_what_is_no_file_is_left_out(
     ]  # fmt: skip
     found = dict(contents_of(engine, odd, sources).read(wanted, MANY_BYTES))
     assert found == {(1, b"kept"): b"k" * 10}
+
+
+def test_a_helper_container_has_the_layer_that_is_asked_for_and_no_other(
+    as_root: None, engine: Engine, odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = list[dict[str, Path]]()
+    helper = layerhelper.helper
+
+    def noted(engine: Engine, image: str, places: dict[str, Path]) -> AbstractContextManager[str]:
+        bound.append(places)
+        return helper(engine, image, places)
+
+    monkeypatch.setattr(layerhelper, "helper", noted)
+    hidden = (1, b"whole/inner/file")
+    found = dict(contents_of(engine, odd, BY_HELPER).read([hidden], 100))
+    assert found == {hidden: b"w" * 100}
+    assert [[*places] for places in bound] == [["1"]]
+    assert bound[0]["1"].name == "diff"
 
 
 def file(path: bytes, size_bytes: int) -> Entry:
