@@ -20,9 +20,10 @@ from container_magics.core.imagemanifest import (
 )
 from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layerblob import LayerBlob, check_digest
-from container_magics.core.layers import Entry, EntryScanner, ImageLayers, stack
-from container_magics.core.tarfields import verify
-from container_magics.core.tarheader import BLOCK, MAX_MEMBERS, Collected, Sink, TarScanner
+from container_magics.core.layers import Entry, EntryScanner, ImageLayers
+from container_magics.core.layerstack import stack
+from container_magics.core.tarfields import BLOCK, verify
+from container_magics.core.tarheader import MAX_MEMBERS, Collected, Sink, TarScanner
 from container_magics.core.tarmember import Member
 from container_magics.core.terminal import plain
 from container_magics.errors import BadArchive

@@ -7,7 +7,8 @@ import hashlib
 from container_magics.core.chainid import digest_of
 from container_magics.core.layers import Entry, EntryScanner
 from container_magics.core.layerunpack import LONGEST_MAGIC, packing, unpacking
-from container_magics.core.tarheader import BLOCK, Sink
+from container_magics.core.tarfields import BLOCK
+from container_magics.core.tarheader import Sink
 from container_magics.core.terminal import plain
 from container_magics.errors import BadArchive
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from container_magics.core.layerindex import VERSION, HistoryLine, ImageIndex
-from container_magics.core.layers import Entry, ImageLayers, Layer, Way, stack
+from container_magics.core.layers import Entry, ImageLayers, Layer, Way
+from container_magics.core.layerstack import stack
 from container_magics.errors import BadArchive
 
 

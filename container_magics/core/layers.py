@@ -6,15 +6,13 @@ Configuration" (`config.md`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from container_magics.core.tarheader import MAX_MEMBERS, Sink, TarScanner
 from container_magics.core.tarmember import Member
-from container_magics.core.terminal import plain
 from container_magics.errors import BadArchive
 
 Kind = Literal["file", "dir", "symlink", "hardlink", "fifo", "char", "block", "whiteout", "opaque"]
@@ -133,7 +131,11 @@ class EntryScanner:
         """``bodiless``: as in TarScanner."""
         self._placed: dict[bytes, Entry] = {}
         self._marks: dict[tuple[str, bytes], Entry] = {}
-        self._scanner = TarScanner(self._take, max_members=max_members, bodiless=bodiless)
+        # whoever takes members in a way of its own is given all of them
+        usual = self._take_usual if type(self) is EntryScanner and not bodiless else None
+        self._scanner = TarScanner(
+            self._take, max_members=max_members, bodiless=bodiless, usual=usual
+        )
         self.feed = self._scanner.feed
         self.close = self._scanner.close
 
@@ -159,6 +161,25 @@ class EntryScanner:
     def _take(self, member: Member) -> Sink | None:
         self._keep(entry_of(member))
         return None
+
+    def _take_usual(
+        self,
+        name: bytes,
+        kind: bytes,
+        size_bytes: int,
+        owner: tuple[int, int, int],
+        mtime_s: int,
+        link: bytes,
+    ) -> None:
+        path = name.rstrip(b"/")
+        if path[:1] in (b".", b"/", b"") or b"//" in path or b"/." in path:  # marks among them
+            self._keep(entry_of(Member(name, kind, size_bytes, *owner, mtime_s, link)))
+            return
+        mode, uid, gid = owner
+        which = KINDS.get(kind, "file")
+        self._placed[path] = _new_entry(
+            (path, size_bytes, mode & 0o7777, which, link, uid, gid, mtime_s, None)
+        )
 
     def _keep(self, entry: Entry | None) -> None:
         if entry is None:
@@ -224,69 +245,6 @@ def clean(name: bytes) -> bytes:
         elif part not in (b"", b"."):
             parts.append(part)
     return b"/".join(parts)
-
-
-def stack(
-    config: Mapping[str, Any],
-    entries: Mapping[str, tuple[Entry, ...]],
-    digests: Mapping[str, str] | None = None,
-) -> tuple[Layer, ...]:
-    """Layers, oldest first, from an image's config and what each diff ID holds.
-
-    Lines of the history that made no layer are kept, with 0 bytes; layers without a line come
-    last, with no instruction. ``digests`` gives the blobs by diff ID. Raises BadArchive for a
-    config that cannot be read, or a diff ID that is missing from ``entries``.
-    """
-    diff_ids: list[str] = _items(_mapping(config.get("rootfs")).get("diff_ids"), str)
-    history: list[Mapping[str, Any]] = _items(config.get("history") or [], Mapping)
-    waiting = iter(diff_ids)
-    layers = []
-    for line in history:
-        diff_id = "" if line.get("empty_layer") else next(waiting, "")
-        layers.append(_layer(line, diff_id, entries, digests or {}))
-    layers.extend(_layer({}, diff_id, entries, digests or {}) for diff_id in waiting)
-    return tuple(layers)
-
-
-def _layer(
-    line: Mapping[str, Any],
-    diff_id: str,
-    entries: Mapping[str, tuple[Entry, ...]],
-    digests: Mapping[str, str],
-) -> Layer:
-    if diff_id and diff_id not in entries:
-        raise BadArchive(f"The archive lacks the layer {plain(diff_id)}, which its image names.")
-    held = entries[diff_id] if diff_id else ()
-    return Layer(
-        diff_id=diff_id,
-        digest=digests.get(diff_id, ""),
-        instruction=str(line.get("created_by") or line.get("comment") or ""),
-        created_s=_epoch(line.get("created")),
-        size_bytes=sum(entry.size_bytes for entry in held),
-        entries=held,
-        empty=not diff_id,
-    )
-
-
-def _epoch(text: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
-        return None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise BadArchive("The image's config cannot be read.")
-    return value
-
-
-def _items(value: object, kind: type) -> list[Any]:
-    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-        raise BadArchive("The image's config does not list its layers, or its history.")
-    return value
 
 
 def shown(name: bytes) -> str:

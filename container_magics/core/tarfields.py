@@ -11,8 +11,9 @@ from zlib import adler32
 
 from container_magics.errors import BadArchive
 
+BLOCK = 512
 MAX_SIZE_BYTES = 1 << 50
-_ADLER_PRIME = 65521
+ADLER_PRIME = 65521
 # name, (mode, uid, gid), size, mtime, type, link, magic, prefix
 FIELDS = Struct("100s 24s 12s 12s 8x c 100s 6s 82x 155s 12x")
 
@@ -44,7 +45,7 @@ def verify(block: bytes) -> None:
     """
     field = block[148:156]
     told = number(field[:7])  # the eighth is a space, or nothing
-    if adler32(block) & 0xFFFF == (told - 255 + sum(field)) % _ADLER_PRIME:
+    if adler32(block) & 0xFFFF == (told - 255 + sum(field)) % ADLER_PRIME:
         return
     signed = sum(block) - 256 * sum(byte > 127 for byte in block) - sum(field) + 256
     if told != signed:

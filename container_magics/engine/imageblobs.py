@@ -15,7 +15,8 @@ from typing import IO, Any, Protocol
 
 from container_magics.core.imagearchive import followed, name_in, read_document, target_of
 from container_magics.core.imagemanifest import INDEX, MAX_DOCUMENT_BYTES, Documents
-from container_magics.core.tarheader import BLOCK, Sink, TarScanner
+from container_magics.core.tarfields import BLOCK
+from container_magics.core.tarheader import Sink, TarScanner
 from container_magics.core.tarmember import Member
 from container_magics.core.terminal import plain
 from container_magics.engine.ahead import ahead

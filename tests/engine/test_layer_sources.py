@@ -29,8 +29,6 @@ from oddimage import (
 
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, Layer
 from container_magics.core.layertree import merge
-from container_magics.core.tarheader import Sink
-from container_magics.core.tarmember import Member
 from container_magics.engine import layerhelper
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.layercache import LayerCache
@@ -303,18 +301,19 @@ def test_an_archive_is_read_but_for_the_layers_that_are_known(
     as_root: None, engine: Engine, odd: str, cache: LayerCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_of(engine, odd, Sources(cache))
-    read = list[bytes]()
-    take = EntryScanner._take
+    scanners = list[EntryScanner]()
+    begin = EntryScanner.__init__
 
-    def counted(self: EntryScanner, member: Member) -> Sink | None:
-        read.append(member.name)
-        return take(self, member)
+    def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
+        scanners.append(self)
+        begin(self, *arguments, **more)
 
-    monkeypatch.setattr(EntryScanner, "_take", counted)
+    monkeypatch.setattr(EntryScanner, "__init__", counted)
     more = layer_of((("fresh", FILE, b"f" * 99, {}),), tarfile.GNU_FORMAT)
     with loaded(engine, more, ground=odd) as second:
         image_of(engine, second, Sources(cache, records=False))
-    assert read == [b"fresh"]
+    assert [e.path for scanner in scanners for e in scanner.entries()] == [b"fresh"]
+    assert sum(scanner.members for scanner in scanners) == 1
 
 
 def test_a_sparse_file_which_the_engine_can_load_but_not_save(

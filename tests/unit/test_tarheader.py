@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_magics.core import tarfields
-from container_magics.core.tarheader import BLOCK, Collected, TarScanner
+from container_magics.core.layers import EntryScanner
+from container_magics.core.tarfields import BLOCK
+from container_magics.core.tarheader import Collected, TarScanner
 from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive
 
@@ -290,3 +292,71 @@ def test_any_damage_ends_in_members_or_a_clear_error(data: st.DataObject) -> Non
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BadArchive):  # any other error fails the test
         scan(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+
+
+class Careful(EntryScanner):
+    """Is given every member by itself, as any scanner is that takes them in a way of its own."""
+
+
+def outcome(scanner: EntryScanner, data: bytes, chunk: int) -> object:
+    try:
+        for start in range(0, len(data), chunk):
+            scanner.feed(memoryview(data)[start : start + chunk])
+        scanner.close()
+    except BadArchive as error:
+        return str(error)
+    return scanner.members, scanner.ended, scanner.entries()
+
+
+LAYER_NAMES = st.lists(
+    st.sampled_from(["usr", "lib", "a", "b", ".", "..", ".wh.a", ".wh..wh..opq", "", "x" * 60]),
+    min_size=1, max_size=4,
+).map("/".join)  # fmt: skip
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> bytes:
+    """Mostly of usual members, one of a few owners each; with damage in some of them."""
+    contents = []
+    for name, (info, body) in draw(st.lists(st.tuples(LAYER_NAMES, members()), max_size=12)):
+        info.name = name if draw(st.integers(0, 9)) else info.name
+        contents.append((info, body))
+    data = bytearray(archive(contents, draw(FORMATS)))
+    for _ in range(draw(st.integers(0, 2)) if draw(st.booleans()) else 0):
+        at = draw(st.integers(0, len(data) - 1))
+        data[at] = draw(st.integers(0, 255))
+        if draw(st.booleans()):  # with a true checksum
+            start = at - at % BLOCK
+            data[start : start + BLOCK] = signed(bytearray(data[start : start + BLOCK]))
+    return bytes(data)
+
+
+@settings(max_examples=600, deadline=None)
+@given(layers(), st.sampled_from([1000, 4096, 1 << 20]), st.sampled_from([5, 2_000_000]))
+def test_usual_members_are_read_quickly_and_as_with_care(
+    data: bytes, chunk: int, most: int
+) -> None:
+    quick = outcome(EntryScanner(most), data, chunk)
+    assert quick == outcome(Careful(most), data, chunk)
+
+
+def test_most_members_are_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the first of each owner, which is read with care."""
+    careful = list[bytes]()
+    header = TarScanner._header
+
+    def noted(self: TarScanner, block: bytes) -> None:
+        careful.append(block[:100].rstrip(b"\0"))
+        header(self, block)
+
+    monkeypatch.setattr(TarScanner, "_header", noted)
+    contents = []
+    for n in range(300):
+        info = tarfile.TarInfo(f"usr/lib/{n}")
+        info.type = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE)[n % 3]
+        info.size, info.linkname = (700 if info.isreg() else 0), ("x" if info.issym() else "")
+        contents.append((info, b"x" * info.size))
+    scanner = EntryScanner()
+    scanner.feed(memoryview(archive(contents, tarfile.GNU_FORMAT)))
+    assert (scanner.members, scanner.ended) == (300, True)
+    assert careful == [b"usr/lib/0", b""]
