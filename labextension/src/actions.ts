@@ -114,9 +114,17 @@ export class Actions implements Deeds {
   }
 
   private _show(widget: MainAreaWidget): void {
+    const { shell } = this._app;
     widget.id = `container-magics-${String(this._made++)}`;
-    this._app.shell.add(widget, "main");
-    this._app.shell.activateById(widget.id);
+    shell.add(widget, "main");
+    if (!widget.isAttached) {
+      shell.add(widget, "down"); // Notebook 7 has its main area full with the notebook
+    }
+    if (!widget.isAttached) {
+      widget.dispose(); // nobody could close it: a shell would run on
+      throw new Error(this._trans.__("There is no room for it in this page."));
+    }
+    shell.activateById(widget.id);
   }
 
   private _terminal({ container_id, name }: Container): MainAreaWidget {
