@@ -33,9 +33,11 @@ export class Status extends Widget {
   protected override onUpdateRequest(): void {
     const { state, containers } = this._live.holdings;
     const up = String(containers.filter(runs).length);
-    const words = state?.ok
-      ? `${state.name} ${state.version}: ${this._trans.__("%1 running", up)}`
-      : this._trans.__("No engine");
+    const words = !state
+      ? this._trans.__("Looking for an engine")
+      : state.ok
+        ? `${state.name} ${state.version}: ${this._trans.__("%1 running", up)}`
+        : `⚠ ${this._trans.__("No engine")}`;
     const title = state?.ok ? this._trans.__("Show the containers") : (state?.message ?? "");
     this._button.replaceChildren(element("span", {}, words));
     this._button.title = title;

@@ -13,7 +13,8 @@ STYLES = sorted((ROOT / "labextension" / "src" / "style").glob("*.css"))
 NOT_OURS = (".noUi-handle",)
 """The handle of an ipywidgets slider has no name (8.1.9), and Python cannot give it one."""
 BARE = """<!doctype html><html lang="en"><title>parts</title><style>{styles}</style>
-<body style="background: var(--jp-layout-color1); font: 13px sans-serif">{parts}</body></html>"""
+<body style="background: var(--jp-layout-color1); color: var(--jp-ui-font-color1);
+ font: 13px sans-serif">{parts}</body></html>"""
 
 
 def faults(page: Page, *where: str) -> list[str]:

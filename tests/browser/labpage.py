@@ -83,7 +83,8 @@ class LabPage:
 
     def choose_no_kernel(self) -> None:
         """Answer JupyterLab's question for a kernel: none."""
-        self.page.get_by_role("dialog").get_by_role("button", name="No Kernel").click()
+        asked = self.page.get_by_role("dialog").get_by_role("button", name="No Kernel")
+        asked.click(timeout=OPEN_MS)
         # the kernel's name is in the toolbar, where there is room for it: so the dialog is asked
         expect(self.page.get_by_role("dialog")).to_have_count(0)
 
