@@ -24,6 +24,8 @@ from container_magics.session.doctor import _of_kernel
 check = _of_kernel()
 print(check.ok, check.found if check.ok else check.what_to_do, sep="\\n")
 """
+LARGEST_BUNDLE = 200_000
+"""Bytes of JavaScript beyond what JupyterLab shares, as they are sent."""
 COURSE = "from container_magics.lab import notebooks_folder; print(notebooks_folder())"
 
 
@@ -102,6 +104,17 @@ def test_the_extension_the_kernel_and_the_course_are_at_their_places(wheel: Path
     assert not [
         name for name in names if name.startswith(("tests/", "container_magics/labextension/"))
     ]
+
+
+def test_the_extension_is_small(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = {
+            one.filename: one.file_size
+            for one in archive.infolist()
+            if EXTENSION in one.filename and one.filename.endswith(".js")
+        }
+    assert len(sizes) > 1
+    assert sum(sizes.values()) < LARGEST_BUNDLE, sizes
 
 
 def test_jupyter_finds_the_kernel_and_the_extension_in_a_fresh_environment(fresh: Place) -> None:
