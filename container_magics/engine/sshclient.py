@@ -24,6 +24,8 @@ CHUNK_BYTES = 64 * 1024
 MOST_WAITING = 64
 LOOK_S = 1.0
 CONNECT_S = 10.0  # on a busy machine a lost packet is sent again after 1, 3 and 7 seconds
+SILENT_S = 15.0
+"""Who says nothing at all for CONNECT_S is asked once more: a busy machine loses more than one."""
 CLOSE_S = 2.0
 
 
@@ -265,7 +267,7 @@ def connect_patiently(
     made: Login, address: Address, deadline_s: float, meanwhile: Callable[[], None] = nothing
 ) -> None:
     """Try until the deadline; SshFailed says what was wrong in the end. As for ``login``."""
-    look_s = 0.0
+    look_s, silent_s = 0.0, time.monotonic() + SILENT_S
     for pause_s in pauses():
         try:
             made.connect(address)
@@ -280,7 +282,8 @@ def connect_patiently(
                 hint=f"`%sshbox reset {address.box}` puts its own key back.",
             ) from stranger
         except (OSError, asyncssh.Error) as nobody:
-            if time.monotonic() > deadline_s:
+            silent = isinstance(nobody, TimeoutError)
+            if time.monotonic() > (max(deadline_s, silent_s) if silent else deadline_s):
                 raise SshFailed(
                     f"No sshd answers at {address.host}:{address.port}.",
                     hint=f"See its log: `%container logs {address.box}`.",
