@@ -23,8 +23,8 @@ from container_magics.errors import ContainerMagicsError, ImageNotFound
 AT_ONCE = 8
 PULL_S = 900.0
 LOOK_S = 0.5
-HAS_IT = ("complete", "failed", "shutdown")
-"""States of a task that has had its image, whatever became of its program."""
+HAS_IT = ("running", "complete", "failed")
+"""States of a task that has its image, whatever becomes of its program."""
 NEVER = ("rejected", "orphaned", "remove")
 Facts = dict[str, Any]
 
@@ -88,8 +88,8 @@ def has(engine: Engine, image: str, wanted: str) -> bool:
 
 
 def by_swarm(room: Room, nodes: Sequence[Facts], but: Sequence[str]) -> dict[str, Outcome]:
-    """Have the swarm pull on these nodes, whose engines are not known: by a job, which goes in the
-    end. ``but`` are the IDs of all others. What became of each, by its ID."""
+    """Have the swarm pull on these nodes, whose engines are not known: by a service that goes in
+    the end. ``but`` are the IDs of all others. What became of each, by its ID."""
     awaited = {node["ID"]: host_of(node) for node in nodes if takes_boxes(node)}
     found = {
         node["ID"]: Outcome(host_of(node), failure=f"It is {how_away(node)}.")
@@ -102,18 +102,18 @@ def by_swarm(room: Room, nodes: Sequence[Facts], but: Sequence[str]) -> dict[str
     name = prefetch_name(room.name)
     swarm.remove(room.engine, "services", name)  # of one that was killed
     body = pulling(room.name, room.folder.identity, room.settings.image, but)
-    job = swarm.create(room.engine, "services", body, room.login)
+    service = swarm.create(room.engine, "services", body, room.login)
     try:
-        return found | ended(room.engine, name, awaited)
+        return found | arrived(room.engine, name, awaited)
     finally:
-        swarm.remove(room.engine, "services", job)
+        swarm.remove(room.engine, "services", service)
 
 
-def ended(engine: Engine, job: str, awaited: Mapping[str, str]) -> dict[str, Outcome]:
-    """Wait until a job has come to its end on each node (ID -> name); how it did, by ID."""
+def arrived(engine: Engine, service: str, awaited: Mapping[str, str]) -> dict[str, Outcome]:
+    """Wait until a service has its image on each node (ID -> name), or cannot; which, by ID."""
     end_s, found = time.monotonic() + PULL_S, dict[str, Outcome]()
     while len(found) < len(awaited) and time.monotonic() < end_s:
-        for task in swarm.tasks_of(engine, job):
+        for task in swarm.tasks_of(engine, service):
             node, status = task.get("NodeID", ""), task["Status"]
             if node not in awaited or status["State"] not in (*HAS_IT, *NEVER):
                 continue

@@ -156,12 +156,14 @@ def service(
 
 
 def pulling(room: str, identity: str, image: str, but: Sequence[str]) -> dict[str, Any]:
-    """The body of a job that has every node pull an image, but those with these IDs: it runs once
-    on each, and does nothing there."""
+    """The body of a service that has every node pull an image, but those with these IDs: it waits
+    there until it is removed. One that had ended by itself would leave its container behind."""
     marks = labels(room, identity)
     container = {
         "Image": image,
-        "Command": ["true"],
+        "Command": ["/bin/sh", "-c", "exec sleep 3600"],
+        "Init": True,
+        "StopGracePeriod": NANO,
         "Labels": marks,
         "CapabilityDrop": ["ALL"],
     }
@@ -172,7 +174,7 @@ def pulling(room: str, identity: str, image: str, but: Sequence[str]) -> dict[st
         "Placement": {"Constraints": [NOT_NODE_ID + each for each in but]},
     }
     name = prefetch_name(room)
-    return {"Name": name, "TaskTemplate": task, "Mode": {"GlobalJob": {}}, "Labels": marks}
+    return {"Name": name, "TaskTemplate": task, "Mode": {"Global": {}}, "Labels": marks}
 
 
 def again(body: Mapping[str, Any], counter: int) -> dict[str, Any]:

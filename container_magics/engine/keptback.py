@@ -28,7 +28,7 @@ ELSEWHERE = "Choose another place: `%engine use`."
 KEPT = "What stands before the engine lets this through to nobody"
 ASKED: tuple[tuple[str, str, str], ...] = (
     ("run", "POST", r"/containers/(create|[^/]+/start)"),
-    ("build", "POST", r"/build"),
+    ("build", "POST", r"/build|/session"),
     ("layers", "GET", r"/images/(get|.+/get|.+/history)"),
     ("diff", "GET", r"/containers/[^/]+/changes"),
     ("exec", "POST", r"/containers/[^/]+/exec|/exec/[^/]+/start"),

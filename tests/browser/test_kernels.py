@@ -10,9 +10,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from kernelimage import install_course_kernel
+<<<<<<< ours
 from labpage import LabPage
 from playwright.sync_api import Locator, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+=======
+from labpage import OPEN_MS, LabPage
+from playwright.sync_api import expect
+>>>>>>> theirs
 
 from container_magics.engine.client import Engine
 
@@ -80,7 +85,9 @@ def test_a_kernel_is_one_click_in_the_launcher(
     open_lab: OpenLab, kernel: str, cell: str, shown: str
 ) -> None:
     """The card has the kernel's logo, and gives a new notebook with that kernel, ready to run."""
-    page = open_lab("00-start.ipynb").page
+    start = open_lab("00-start.ipynb")
+    start.wait_for_kernel()
+    page = start.page
     page.keyboard.press("Control+Shift+l")
     card = page.locator('.jp-LauncherCard[data-category="Notebook"]').filter(has_text=kernel)
     card = card.filter(has=page.get_by_text(kernel, exact=True))
@@ -93,7 +100,8 @@ def test_a_kernel_is_one_click_in_the_launcher(
     expect(
         page.locator(".lm-TabBar-tab.lm-mod-current").filter(has_text="Untitled")
     ).to_be_visible()
-    expect(page.locator("#jp-main-statusbar")).to_contain_text(f"{kernel} | Idle")
+    bar = page.locator("#jp-main-statusbar")
+    expect(bar).to_contain_text(f"{kernel} | Idle", timeout=OPEN_MS)
     opened.locator(".cm-content").click()
     page.keyboard.insert_text(cell)
     page.keyboard.press("Control+Enter")

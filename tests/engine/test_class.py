@@ -15,7 +15,7 @@ from pathlib import Path
 import docker
 import pytest
 from faultproxy import FaultProxy
-from registry import CONFIG, HTPASSWD, LOGIN, PASSWORD, USER, served, tiny_image
+from registry import CONFIG, HTPASSWD, LOGIN, PASSWORD, USER, served
 from swarmnodes import Course, Ground, reaches, said, wait_for
 
 from container_magics.classroom.bulk import Report
@@ -258,8 +258,8 @@ def test_the_nodes_pull_from_a_registry_whose_login_the_teacher_has(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     manager, second, third = (node.engine for node in ground.swarm.nodes)
     with registry_of_the_swarm(ground, tmp_path) as address:
-        image = f"{address}/course/tiny:1"
-        tiny_image(manager, image, b"x" * 1000, "for=a-test")
+        image = f"{address}/course/box:1"
+        manager.api.tag(boxspec.IMAGE, f"{address}/course/box", "1")
         login = {"username": USER, "password": PASSWORD}
         pushed = list(manager.api.push(image, stream=True, decode=True, auth_config=login))
         assert not [line for line in pushed if "error" in line]
@@ -280,7 +280,7 @@ def test_the_nodes_pull_from_a_registry_whose_login_the_teacher_has(
         finally:
             for engine in (manager, second, third):
                 with suppress(docker.errors.ImageNotFound):
-                    engine.api.remove_image(image)
+                    engine.api.remove_image(image, force=True)
 
 
 @contextmanager

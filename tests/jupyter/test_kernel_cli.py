@@ -210,7 +210,7 @@ def test_what_cannot_be_is_refused(jupyter: Path, base: str, nothing_left: Inven
         (("--image", "x", "--launcher"), "--from-image alone"),
         (("--from-image", "cm-test-nosuch:1"), "There is no image"),
         (("--from-image", base), f"There is no Jupyter kernel in {base}."),
-        (("--from-image", base, "--language", "r"), "--language goes with --image"),
+        (("--from-image", base, "--language", "sh"), "--language goes with --image"),
     ):
         refused = typed("install", *words)
         assert refused.returncode == 1, words
