@@ -48,11 +48,13 @@ def largest_file(size_bytes: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("form", ["whole ID", "short ID", "name"])
-def test_an_image_is_saved_by_name_or_id(engine: Engine, base: str, file: Path, form: str) -> None:
-    image_id = images.inspect(engine, base)["Id"]
+def test_an_image_is_saved_by_name_or_id(
+    docker_builder: Engine, base: str, file: Path, form: str
+) -> None:
+    image_id = images.inspect(docker_builder, base)["Id"]
     name = {"whole ID": image_id, "short ID": image_id[7:19], "name": base}[form]
     file.chmod(0o640)
-    told = list(save(engine, [name], file))
+    told = list(save(docker_builder, [name], file))
     assert told[-1] == Saved(str(file), file.stat().st_size)
     grown = [one.done_bytes for one in told if isinstance(one, ArchiveProgress)]
     assert grown == sorted(grown)
@@ -128,30 +130,30 @@ def test_a_file_that_cannot_be_read_is_named(engine: Engine, tmp_path: Path, pla
 
 
 @pytest.fixture
-def pair(engine: Engine) -> Iterator[list[str]]:
+def pair(docker_builder: Engine) -> Iterator[list[str]]:
     """Two images, one larger than an engine takes in at once."""
     names = ["cm-test/saved:a", "cm-test/saved:b"]
-    tiny_image(engine, names[0], os.urandom(30_000_000), "cm-test=saved")
-    tiny_image(engine, names[1], b"b", "cm-test=saved")
+    tiny_image(docker_builder, names[0], os.urandom(30_000_000), "cm-test=saved")
+    tiny_image(docker_builder, names[1], b"b", "cm-test=saved")
     yield names
     for name in names:
         with suppress(images.ImageNotFound):
-            images.remove(engine, name, force=True)
+            images.remove(docker_builder, name, force=True)
 
 
 def test_several_images_go_into_one_file_and_come_out_of_memory(
-    engine: Engine, pair: list[str], file: Path
+    docker_builder: Engine, pair: list[str], file: Path
 ) -> None:
-    list(save(engine, pair, file))
+    list(save(docker_builder, pair, file))
     for name in pair:
-        images.remove(engine, name)
+        images.remove(docker_builder, name)
     content = file.read_bytes()
-    told = list(load(engine, io.BytesIO(content), len(content), "a variable"))
+    told = list(load(docker_builder, io.BytesIO(content), len(content), "a variable"))
     loaded = [one.sentence for one in told if isinstance(one, Loaded)]
     assert [each for each in pair if any(each in line for line in loaded)] == pair
     unpacked = [one for one in told if isinstance(one, ArchiveProgress) and one.layer]
-    assert unpacked
-    assert all(images.listed(engine, name) for name in pair)
+    assert unpacked or docker_builder.facts().containerd_store  # which says nothing of it
+    assert all(images.listed(docker_builder, name) for name in pair)
 
 
 class Slow(io.BytesIO):
@@ -163,13 +165,13 @@ class Slow(io.BytesIO):
 
 
 def test_a_load_tells_how_far_it_is_and_stops_at_once(
-    engine: Engine, pair: list[str], file: Path
+    docker_builder: Engine, pair: list[str], file: Path
 ) -> None:
-    list(save(engine, pair, file))
+    list(save(docker_builder, pair, file))
     for name in pair:
-        images.remove(engine, name)
+        images.remove(docker_builder, name)
     content = file.read_bytes()
-    story = load(engine, Slow(content), len(content), "a variable")
+    story = load(docker_builder, Slow(content), len(content), "a variable")
     told = [next(story), next(story)]
     assert 0 < told[1].done_bytes < len(content) == told[1].total_bytes
     began_s = time.monotonic()
@@ -177,7 +179,7 @@ def test_a_load_tells_how_far_it_is_and_stops_at_once(
         story.throw(KeyboardInterrupt)
     assert time.monotonic() - began_s < 1
     time.sleep(2)
-    assert not [name for name in pair if images.listed(engine, name)]
+    assert not [name for name in pair if images.listed(docker_builder, name)]
 
 
 def test_much_that_holds_no_image_is_told(engine: Engine) -> None:
