@@ -1,18 +1,30 @@
-"""A whole program, from its start to its end: its time, and the greatest memory that it had."""
+"""A whole program, from its start to its end or to its first screen: its time, and the greatest
+memory that it had until then."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
+import select
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOK_S = 0.01
 PEAK = re.compile(r"VmHWM:\s*(\d+) kB")
+CONTROLS = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+SCREEN_LINES, SCREEN_COLUMNS = 50, 160
+SCREEN_S = 300.0  # after which there is no screen to come
+DIVES_SCREEN = b"Current Layer Contents"  # the title over the tree, which is drawn last
 
 # %layers without a notebook: the layers through the archive, and the view as text.
 LAYERS = """
@@ -54,12 +66,56 @@ def whole(url: str, *command: str) -> tuple[float, int]:
     return taken, peak_bytes
 
 
+def to_screen(url: str, awaited: bytes, *command: str) -> tuple[float, int]:
+    """Seconds and bytes of a program on the engine at ``url`` until its screen has the text
+    ``awaited``; then it is ended. It has a terminal of its own. Raises RuntimeError without it."""
+    start, drawn = time.perf_counter(), b""
+    with _on_terminal({**os.environ, "DOCKER_HOST": url, "TERM": "xterm"}, command) as (pid, fd):
+        while awaited not in CONTROLS.sub(b"", drawn):
+            left_s = start + SCREEN_S - time.perf_counter()
+            if not select.select([fd], [], [], max(left_s, 0))[0]:
+                raise RuntimeError(f"{command[0]} drew no screen in {SCREEN_S:.0f} s")
+            try:
+                drawn += os.read(fd, 1 << 16)
+            except OSError:  # how a terminal says that nobody is there any more
+                raise RuntimeError(f"{command[0]} ended without a screen") from None
+        taken = time.perf_counter() - start
+        found = PEAK.search(Path(f"/proc/{pid}/status").read_text())
+        return taken, int(found[1]) * 1024 if found else 0
+
+
+@contextmanager
+def _on_terminal(environ: dict[str, str], command: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """A program with a new terminal: its process, and our end of it. Gone after the block."""
+    pid, fd = pty.fork()
+    if not pid:
+        with suppress(OSError):
+            os.execve(command[0], command, environ)
+        os._exit(127)
+    try:
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("4H", SCREEN_LINES, SCREEN_COLUMNS, 0, 0))
+        yield pid, fd
+    finally:
+        os.kill(pid, signal.SIGKILL)  # our own child, not yet waited for
+        os.waitpid(pid, 0)
+        os.close(fd)
+
+
 def dive(url: str, image: str) -> tuple[float, int]:
-    """The image by dive, without a screen."""
+    """The image by dive, without a screen: it ends before it stacks its trees."""
+    return whole(url, _dive(), image, "--json", os.devnull)
+
+
+def dive_to_screen(url: str, image: str) -> tuple[float, int]:
+    """The image by dive, as its user waits for it: to the first screen."""
+    return to_screen(url, DIVES_SCREEN, _dive(), image)
+
+
+def _dive() -> str:
     found = shutil.which("dive", path=Path(sys.executable).parent)
     if found is None:
         raise RuntimeError("There is no dive to compare with: pip install '.[bench]'.")
-    return whole(url, found, image, "--json", os.devnull)
+    return found
 
 
 def layers(url: str, image: str) -> tuple[float, int]:

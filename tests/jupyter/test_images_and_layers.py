@@ -117,7 +117,7 @@ def test_questions_about_layers_are_lists_and_data_frames(notebook: Notebook, bu
         assert not seen.error, (question, seen.told)
         assert told in seen.text, (question, seen.text)
     for question, column in (
-        ("--owner /big", "action"), ("--wasted", "wasted_bytes"), ("--hidden", "hidden_bytes"),
+        ("--owner /big", "did"), ("--wasted", "wasted_bytes"), ("--hidden", "hidden_bytes"),
         ("--big 3", "size_bytes"), (BASE, "change"), ("--packages", "manager"),
         ("--secrets", "secret"),
     ):  # fmt: skip
