@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import Generic
 
 from container_magics.core.layerpaths import first_names
-from container_magics.core.layers import Entry, EntryScanner, Layer, Wanted, clean
+from container_magics.core.layers import Entry, EntryScanner, Layer, Make, T, Wanted, clean
 from container_magics.core.tarheader import MAX_MEMBERS, Sink
 from container_magics.core.tarmember import Member
 
@@ -33,29 +35,50 @@ def _resolved(layer: Layer, paths: Collection[bytes]) -> list[tuple[bytes, Entry
     return [(path, files[end]) for path, end in ends.items() if end in files]
 
 
-class ContentScanner(EntryScanner):
-    """Reads a layer as EntryScanner does, and keeps the first bytes of some files.
+def names_of(waiting: Mapping[Wanted, tuple[Entry, list[Wanted]]]) -> dict[bytes, set[bytes]]:
+    """Of what ``files_wanted`` gives: by the path of a file, in whatever layer, its names."""
+    found = defaultdict[bytes, set[bytes]](set)
+    for (_, path), (_entry, names) in waiting.items():
+        found[path].update(name for _, name in names)
+    return dict(found)
 
-    ``contents`` has them by path, the last one of a name. A sparse file is not kept, for its
-    bytes are stored in pieces.
+
+def whole(_path: bytes, body: bytes) -> bytes:
+    """A file's first bytes themselves."""
+    return body
+
+
+class ContentScanner(EntryScanner, Generic[T]):
+    """Reads a layer as EntryScanner does, and keeps what is made of some files.
+
+    ``contents`` has it by path and name, of the last one of a path. A sparse file is not kept, for
+    its bytes are stored in pieces.
     """
 
     def __init__(
-        self, paths: Collection[bytes], max_bytes: int, max_members: int = MAX_MEMBERS
+        self,
+        names: Mapping[bytes, Collection[bytes]],
+        max_bytes: int,
+        make: Make[T],
+        max_members: int = MAX_MEMBERS,
     ) -> None:
+        """``names`` has the names that ``make`` is told, by path."""
         super().__init__(max_members)
-        self.contents: dict[bytes, bytes] = {}
-        self._paths, self._max_bytes = paths, max_bytes
+        self.contents: dict[bytes, dict[bytes, T]] = {}
+        self._names, self._max_bytes, self._make = names, max_bytes, make
 
     def _take(self, member: Member) -> Sink | None:
         super()._take(member)
         path = clean(member.name)
-        if path not in self._paths:
+        if path not in self._names:
             return None
         self.contents.pop(path, None)
         if member.type not in (b"0", b"\0", b"7") or self.is_sparse:
             return None
-        return First(partial(self.contents.__setitem__, path), self._max_bytes)
+        return First(partial(self._keep_of, path), self._max_bytes)
+
+    def _keep_of(self, path: bytes, body: bytes) -> None:
+        self.contents[path] = {name: self._make(name, body) for name in self._names[path]}
 
 
 class First:

@@ -174,6 +174,8 @@ def _compared(
 
 
 def _digests(contents: Contents, wanted: list[Wanted], max_bytes: int) -> dict[bytes, bytes]:
-    return {
-        path: hashlib.sha256(body).digest() for (_, path), body in contents.read(wanted, max_bytes)
-    }
+    return {path: digest for (_, path), digest in contents.read_as(wanted, max_bytes, _digest)}
+
+
+def _digest(_path: bytes, body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from container_magics.core.tarheader import MAX_MEMBERS, Sink, TarScanner
 from container_magics.core.tarmember import Member
@@ -103,6 +103,11 @@ Wanted = tuple[int, bytes]
 an entry in it (as in Entry)."""
 
 
+T = TypeVar("T")
+Make = Callable[[bytes, bytes], T]
+"""What is wanted of a file: out of its path, as it was asked for, and its first bytes."""
+
+
 class Contents(Protocol):
     """Reads files out of layers, also those that a later layer hides. Every source has one."""
 
@@ -111,8 +116,14 @@ class Contents(Protocol):
 
         A hard link gives the bytes of the file that it links to. What is no file, or is not
         there, is left out. Many are asked at once, since some sources read the whole image for
-        one of them. Raises what the source raises while it reads.
+        one of them: then the bytes of all of them are held. Raises what the source raises.
         """
+
+    def read_as(
+        self, wanted: Collection[Wanted], max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, T]]:
+        """The same, but what ``make`` makes of each: nothing else is held of more than one file.
+        What it makes may be thrown away, as of a file that is there twice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,9 @@ def secrets(tree: LayerTree, contents: Contents) -> tuple[Secret, ...]:
     found = list(in_history(tree))
     sight = Sight(tree)
     looked = {(index, entry.path): entry for index, entry in _worth_a_look(tree)}
-    for (index, path), body in contents.read(looked, READ_BYTES):
+    for (index, path), inside in contents.read_as(looked, READ_BYTES, _in_file):
         hider = sight.found(index, looked[index, path]).hider
-        for rule, line, length in in_file(path, body):
+        for rule, line, length in inside:
             found.append(Secret(index, path, line, rule, length, hider))
     return tuple(sorted(found, key=lambda s: (s.hidden_by is None, s.layer, s.path, s.line)))
 
@@ -157,6 +157,10 @@ def _rules(path: bytes) -> Iterator[tuple[str, re.Pattern[bytes]]]:
         for pattern, rule, value in _FILES:
             if pattern.fullmatch(path):
                 yield rule, value
+
+
+def _in_file(path: bytes, body: bytes) -> tuple[tuple[str, int, int], ...]:
+    return tuple(in_file(path, body))
 
 
 def in_file(path: bytes, body: bytes) -> Iterator[tuple[str, int, int]]:

@@ -13,8 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from container_magics.core.imagearchive import ImageArchive
-from container_magics.core.layercontents import ContentScanner, files_wanted
-from container_magics.core.layers import Contents, ImageLayers, Layer, LayersReading, Wanted, Way
+from container_magics.core.layercontents import ContentScanner, files_wanted, names_of
+from container_magics.core.layercontents import whole as whole_body
+from container_magics.core.layers import (
+    Contents,
+    ImageLayers,
+    Layer,
+    LayersReading,
+    Make,
+    T,
+    Wanted,
+    Way,
+)
 from container_magics.core.layersource import FileSource
 from container_magics.core.layerunpack import LONGEST_MAGIC, packing, unpacking
 from container_magics.engine import blobsource
@@ -118,18 +128,24 @@ class StreamContents:
 
     def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         """As Contents has it."""
+        return self.read_as(wanted, max_bytes, whole_body)
+
+    def read_as(
+        self, wanted: Collection[Wanted], max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, T]]:
+        """As Contents has it."""
         waiting = files_wanted(self.layers, wanted)
-        paths = {path for _, path in waiting}
+        names = names_of(waiting)
         archive = ImageArchive(
-            scanner=lambda most: ContentScanner(paths, max_bytes, most),
+            scanner=lambda most: ContentScanner(names, max_bytes, make, most),
             choice=self.choice,
             verify=True,
         )
         for _ in _fed(self.path, archive) if waiting else ():
             pass
         scanned = archive.scanned() if waiting else {}
-        for (index, path), (_, names) in waiting.items():
+        for (index, path), (_, wanting) in waiting.items():
             scanner = scanned.get(self.layers[index].diff_id)
             if isinstance(scanner, ContentScanner) and path in scanner.contents:
-                for name in names:
-                    yield name, scanner.contents[path]
+                for name in wanting:
+                    yield name, scanner.contents[path][name[1]]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from container_magics.core.imagemanifest import ImageParts, chosen, diff_ids, digest_in
 from container_magics.core.layerblob import LayerBlob
-from container_magics.core.layercontents import ContentScanner, files_wanted
+from container_magics.core.layercontents import ContentScanner, files_wanted, names_of, whole
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import (
     Entry,
@@ -21,6 +21,8 @@ from container_magics.core.layers import (
     ImageLayers,
     Layer,
     LayersReading,
+    Make,
+    T,
     Wanted,
     Way,
 )
@@ -118,6 +120,12 @@ class BlobContents:
 
     def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         """As Contents has it. Raises as the reading of the layers does."""
+        return self.read_as(wanted, max_bytes, whole)
+
+    def read_as(
+        self, wanted: Collection[Wanted], max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, T]]:
+        """As Contents has it; raises as ``read``."""
         waiting = files_wanted(self.layers, wanted)
         if not waiting:
             return
@@ -126,20 +134,16 @@ class BlobContents:
             names = dict(zip(diff_ids(config, parts), parts.layers, strict=True))
             for index in sorted({index for index, _ in waiting}):
                 diff_id = self.layers[index].diff_id
-                paths = {path for at, path in waiting if at == index}
+                here = {place: one for place, one in waiting.items() if place[0] == index}
                 if diff_id in names:
-                    found = _contents(blobs, names[diff_id], diff_id, paths, max_bytes)
-                    for path, data in found.items():
-                        for name in waiting[index, path][1]:
-                            yield name, data
+                    scanner = ContentScanner(names_of(here), max_bytes, make)
+                    _scan(blobs, names[diff_id], diff_id, scanner)
+                    for found in scanner.contents.values():
+                        yield from (((index, name), one) for name, one in found.items())
 
 
-def _contents(
-    blobs: Blobs, name: str, diff_id: str, paths: Collection[bytes], max_bytes: int
-) -> dict[bytes, bytes]:
-    scanner = ContentScanner(paths, max_bytes)
+def _scan(blobs: Blobs, name: str, diff_id: str, scanner: EntryScanner) -> None:
     layer = LayerBlob(scanner, verify=True)
     for _ in fed(blobs, name, layer):
         pass
     layer.scanned(diff_id, digest_in(name))
-    return scanner.contents

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from container_magics.core.chainid import chain_ids
 from container_magics.core.imagearchive import ImageArchive
-from container_magics.core.layercontents import ContentScanner, files_wanted
-from container_magics.core.layers import Entry, Layer, Wanted
+from container_magics.core.layercontents import ContentScanner, files_wanted, names_of, whole
+from container_magics.core.layers import Entry, Layer, Make, T, Wanted
 from container_magics.engine import layerhelper, layerrecords
 from container_magics.engine.archive import feed
 from container_magics.engine.client import Engine, told
@@ -31,6 +31,8 @@ from container_magics.errors import ContainerMagicsError, NotFound
 FEW = 16
 """Of so many files of a container each is asked for by itself."""
 _CACHE_ID = re.compile(r"[0-9a-z-]{1,128}")
+Waiting = dict[Wanted, tuple[Entry, list[Wanted]]]
+"""As ``files_wanted`` gives it."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -50,31 +52,49 @@ class EngineContents:
 
     def read(self, wanted: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         """As Contents has it; raises what the engine's archive raises."""
+        return self.read_as(wanted, max_bytes, whole)
+
+    def read_as(
+        self, wanted: Collection[Wanted], max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, T]]:
+        """As Contents has it; raises as ``read``."""
         waiting = files_wanted(self.layers, wanted)
-        for way in (self._written, self._local, self._helped, self._saved):
+        for way in (self._written, self._local, self._helped):
             files = {place: entry for place, (entry, _) in waiting.items()}
             for place, data in way(files, max_bytes) if files else ():
                 for name in waiting.pop(place)[1]:
-                    yield name, data
+                    yield name, make(name[1], data)
+        for passed in (self._exported, self._saved):
+            for place, found in passed(waiting, max_bytes, make) if waiting else ():
+                for name in waiting.pop(place)[1]:
+                    yield name, found[name[1]]
 
     def _written(
         self, files: dict[Wanted, Entry], max_bytes: int
     ) -> Iterator[tuple[Wanted, bytes]]:
-        """Of the container's own layer: one by one, or many in one pass over all that it has."""
-        own = {(at, path) for at, path in files if self.layers[at].writable}
-        if not self.container or not own:
-            return
-        if len(own) > FEW:
-            export = ContentScanner({path for _, path in own}, max_bytes)
-            for _ in feed(self.engine, f"/containers/{quote(self.container)}/export", export):
-                pass
-            yield from ((one, export.contents[one[1]]) for one in own if one[1] in export.contents)
-            return
-        for one in own:
+        """Of the container's own layer, one by one, where they are few."""
+        own = self._own(files)
+        for one in own if len(own) <= FEW else ():
             with suppress(NotFound):  # removed since
                 data = file_at(self.engine, quote(self.container), b"/" + one[1], max_bytes)
                 if data is not None:
                     yield one, data
+
+    def _own(self, places: Collection[Wanted]) -> list[Wanted]:
+        own = [place for place in places if self.layers[place[0]].writable]
+        return own if self.container else []
+
+    def _exported(
+        self, waiting: Waiting, max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, dict[bytes, T]]]:
+        """The same, where they are many: in one pass over all that the container has."""
+        own = self._own(waiting)
+        if len(own) > FEW:
+            names = names_of({place: waiting[place] for place in own})
+            export = ContentScanner(names, max_bytes, make)
+            for _ in feed(self.engine, f"/containers/{quote(self.container)}/export", export):
+                pass
+            yield from ((one, export.contents[one[1]]) for one in own if one[1] in export.contents)
 
     def _local(self, files: dict[Wanted, Entry], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
         store = local_store(self.engine) if self.sources.records else None
@@ -146,13 +166,15 @@ class EngineContents:
         for (index, _), name in zip(real, names, strict=True):
             yield index, name
 
-    def _saved(self, files: Collection[Wanted], max_bytes: int) -> Iterator[tuple[Wanted, bytes]]:
-        paths = {path for _, path in files}
-        archive = ImageArchive(scanner=lambda most: ContentScanner(paths, max_bytes, most))
+    def _saved(
+        self, waiting: Waiting, max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, dict[bytes, T]]]:
+        names = names_of(waiting)
+        archive = ImageArchive(scanner=lambda most: ContentScanner(names, max_bytes, make, most))
         for _ in feed(self.engine, f"/images/{quote(self.image_id)}/get", archive):
             pass
         scanned = archive.scanned()
-        for index, path in files:
+        for index, path in list(waiting):
             scanner = scanned.get(self.layers[index].diff_id)
             if isinstance(scanner, ContentScanner) and path in scanner.contents:
                 yield (index, path), scanner.contents[path]

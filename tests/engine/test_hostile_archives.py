@@ -256,6 +256,48 @@ def test_a_layer_larger_than_memory(tmp_path: Path, packed: bool) -> None:
     assert peak_mb < 120
 
 
+COMPARED = """
+import pathlib, re, sys
+from container_magics.core.layerdiff import diff
+from container_magics.core.layersecrets import secrets
+from container_magics.core.layersource import FileSource
+from container_magics.core.layertree import merge
+from container_magics.engine.archivefile import contents_of, read_file
+sources = [FileSource("", name) for name in sys.argv[1:]]
+trees = [merge([*read_file(source)][-1]) for source in sources]
+contents = [contents_of(source, tree.layers) for source, tree in zip(sources, trees)]
+differ = diff(*trees, tuple(contents))
+found = secrets(trees[0], contents[0])
+status = pathlib.Path("/proc/self/status").read_text()
+peak_mb = int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) >> 10
+print(len(differ), {one.what for one in differ}, len(found), peak_mb)
+"""
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_files_are_compared_and_looked_into_one_by_one(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """Of more bytes than the process may hold: forty files of 4 MB, and six hundred of 250 KB."""
+    names = [("big", 40, 4 << 20), ("srv/small", 600, 250 << 10)]
+    paths = []
+    for number in range(2):
+        layer = tar(
+            *((f"{name}{n}", b"%d" % number * size) for name, count, size in names
+              for n in range(count))
+        )  # fmt: skip
+        path = tmp_path / f"{number}.tar"
+        path.write_bytes(pack(docker(layer)))
+        paths.append(path)
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARED, *paths], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told, peak_mb = done.stdout.strip().rsplit(" ", 1)
+    assert told == "640 {('content',)} 0"
+    assert int(peak_mb) < 120  # with all held at once it was 800
+
+
 @pytest.mark.parametrize("form", FORMS)
 @settings(max_examples=MOST // 2, deadline=None, suppress_health_check=list(HealthCheck), **FRESH)
 @given(data=st.data())

@@ -62,6 +62,8 @@ def test_each_file_is_what_tarfile_reads(
     assert dict(contents.read(expected, MANY_BYTES)) == expected
     hidden = (1, b"whole/inner/file")
     assert list(contents.read([hidden], 100)) == [(hidden, b"w" * 100)]
+    made = dict(contents.read_as(expected, MANY_BYTES, lambda path, body: (path, len(body))))
+    assert made == {one: (one[1], len(body)) for one, body in expected.items()}
 
 
 @WAYS
@@ -125,14 +127,14 @@ HOSTILE: tuple[Odd, ...] = (
 
 
 def test_links_in_a_ring_and_files_that_are_there_twice() -> None:
-    from container_magics.core.layercontents import ContentScanner, files_wanted
+    from container_magics.core.layercontents import ContentScanner, files_wanted, whole
     from container_magics.core.layers import Layer
 
     paths = {name.encode() for name, *_ in HOSTILE}
-    scanner = ContentScanner(paths, MANY_BYTES)
+    scanner = ContentScanner({path: [path] for path in paths}, MANY_BYTES, whole)
     scanner.feed(memoryview(layer_of(HOSTILE, tarfile.PAX_FORMAT)))
     scanner.close()
-    assert scanner.contents == {b"f": b"second"}
+    assert scanner.contents == {b"f": {b"f": b"second"}}
     layer = Layer("sha256:x", "", "", None, 0, scanner.entries())
     found = files_wanted([layer], [(0, path) for path in paths])
     assert {place: names for place, (_, names) in found.items()} == {(0, b"f"): [(0, b"f")]}

@@ -27,7 +27,7 @@ from container_magics.core.layerrows import (
     waste_rows,
 )
 from container_magics.core.layerrules import verdicts
-from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, Wanted
+from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, Make, T, Wanted
 from container_magics.core.layersecrets import in_file, masked, secrets
 from container_magics.core.layersjson import document
 from container_magics.core.layertree import LayerTree, merge
@@ -67,6 +67,12 @@ class Given:
         for one in wanted:
             if one in self.held:
                 yield one, self.held[one][:max_bytes]
+
+    def read_as(
+        self, wanted: Collection[Wanted], max_bytes: int, make: Make[T]
+    ) -> Iterator[tuple[Wanted, T]]:
+        for one, body in self.read(wanted, max_bytes):
+            yield one, make(one[1], body)
 
 
 def filled(*layers: dict[str, bytes], lines: tuple[str, ...] = ()) -> tuple[LayerTree, Given]:
