@@ -28,8 +28,8 @@ from oddimage import (
 )  # fmt: skip
 
 from container_magics.core.layers import Entry, EntryScanner, ImageLayers, Layer
-from container_magics.core.layertree import merge
-from container_magics.engine import layerhelper
+from container_magics.core.layertree import LayerTree, merge
+from container_magics.engine import flattened, layerhelper
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.layercache import LayerCache
 from container_magics.engine.layersources import Sources, read_image
@@ -222,25 +222,47 @@ def exported(engine: Engine, container: str) -> dict[bytes, Seen]:
     }  # fmt: skip
 
 
-def test_the_merged_tree_is_a_containers_root_to_the_entry(
-    as_root: None, engine: Engine, odd: str
-) -> None:
-    tree = merge(image_of(engine, odd, Sources()))
+def facts(entry: Entry, sizes: dict[bytes, int]) -> Seen:
+    """Of a name as its readers see it; ``sizes`` of files, by path."""
+    hard = entry.kind == "hardlink"
+    return Seen(
+        "file" if hard else entry.kind, sizes[entry.link] if hard else entry.size_bytes,
+        0 if entry.kind == "symlink" else entry.mode, entry.uid, entry.gid,
+        entry.link if entry.kind == "symlink" else b"",
+    )  # fmt: skip
+
+
+def merged_root(tree: LayerTree) -> tuple[dict[bytes, Seen], set[bytes]]:
+    """What the tree shows in the end; and the folders on the way to it, which some layers do not
+    name."""
     sizes: dict[bytes, int] = {}
     for layer in tree.layers:
         sizes |= {e.path: e.size_bytes for e in layer.entries if e.kind == "file"}
     ours, implied = dict[bytes, Seen](), set[bytes]()
     for each in tree.after(len(tree.layers) - 1):
-        entry = each.entry
-        hard = entry.kind == "hardlink"
-        size_bytes = sizes[entry.link] if hard else entry.size_bytes
-        ours[entry.path] = Seen(
-            "file" if hard else entry.kind, size_bytes,
-            0 if entry.kind == "symlink" else entry.mode, entry.uid, entry.gid,
-            entry.link if entry.kind == "symlink" else b"",
-        )  # fmt: skip
-        implied |= {entry.path[:at] for at, byte in enumerate(entry.path) if byte == 0x2F}
-    ours = {path: seen for path, seen in ours.items() if path and not is_own(path)}
+        path = each.entry.path
+        ours[path] = facts(each.entry, sizes)
+        implied |= {path[:at] for at, byte in enumerate(path) if byte == 0x2F}
+    return {path: seen for path, seen in ours.items() if path and not is_own(path)}, implied
+
+
+def test_an_export_flattened_has_what_the_merged_tree_shows(engine: Engine, odd: str) -> None:
+    tree = merge(image_of(engine, odd, BY_SAVE))
+    ours, implied = merged_root(tree)
+    *_, flat = flattened.read(engine, tree.image_id)
+    assert isinstance(flat, ImageLayers)
+    entries = [e for e in flat.layers[0].entries if e.path and not is_own(e.path)]
+    sizes = {e.path: e.size_bytes for e in entries if e.kind == "file"}
+    theirs = {e.path: facts(e, sizes) for e in entries}
+    assert set(theirs) - set(ours) <= implied - set(ours)
+    assert {path: theirs.get(path) for path in ours} == ours
+
+
+def test_the_merged_tree_is_a_containers_root_to_the_entry(
+    as_root: None, engine: Engine, odd: str
+) -> None:
+    tree = merge(image_of(engine, odd, Sources()))
+    ours, implied = merged_root(tree)
     container = engine.api.create_container(odd)["Id"]
     try:
         by_export = exported(engine, container)

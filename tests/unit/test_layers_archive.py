@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -322,3 +324,32 @@ def test_a_root_that_is_no_folder_is_left_out() -> None:
         scanner.feed(tar((name, b"x" * 10))[:1024])
     scanner.close()
     assert scanner.entries() == ()
+
+
+MANY = """
+import resource, sys, zlib
+from container_magics.core.layerblob import LayerBlob
+from container_magics.core.layers import EntryScanner
+from container_magics.errors import BadArchive
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+packer, blob = zlib.compressobj(1, wbits=31), LayerBlob(EntryScanner())
+def header(n):
+    block = b"usr/lib/%07d" % n + bytes(85) + b"0000644\\0" + b"0000000\\0" * 2
+    block += b"0" * 11 + b"\\0" + b"0" * 11 + b"\\0" + b" " * 8 + b"0" + bytes(355)
+    return block[:148] + b"%06o\\0 " % sum(block) + block[156:]
+for start in range(0, 2_000_001, 3000):
+    members = b"".join(header(n) for n in range(start, min(start + 3000, 2_000_001)))
+    blob.feed(memoryview(packer.compress(members)))
+blob.feed(memoryview(packer.flush()))
+try:
+    blob.scanned("sha256:x")
+except BadArchive as error:
+    print(error)
+"""
+
+
+def test_two_million_members_and_one_end_in_an_error_within_a_gigabyte() -> None:
+    """Packed they are 30 MB, or less."""
+    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "The archive has more than 2,000,000 members.\n"
