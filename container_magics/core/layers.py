@@ -78,11 +78,13 @@ class Layer:
 
 class Way(NamedTuple):
     """How some layers were read: the provider's ``name`` as readers see it ("the engine's own
-    records", "docker save", "cache"), for how many layers, in how many seconds."""
+    records", "docker save", "cache"), for how many layers, in how many seconds. ``verified``: each
+    was read whole, and has the digests that its image names."""
 
     name: str
     layers: int
     seconds: float
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

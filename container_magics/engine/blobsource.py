@@ -46,7 +46,8 @@ def read(
     begin_s, missing = time.perf_counter(), gathering.missing()
     yield from _Reading(blobs, gathering).read([(diff_id, names[diff_id]) for diff_id in missing])
     if missing or not ways:
-        ways.append(Way(way, len(missing), time.perf_counter() - begin_s))
+        taken_s = time.perf_counter() - begin_s
+        ways.append(Way(way, len(missing), taken_s, verified=bool(missing)))
     if sources.cache is not None and missing:
         index = gathering.index() if digest_in(parts.config) else None
         sources.cache.keep(index, {diff_id: gathering.entries[diff_id] for diff_id in missing})

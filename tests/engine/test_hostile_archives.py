@@ -66,6 +66,25 @@ def test_each_form_and_its_packed_form(form: str, tmp_path: Path) -> None:
         assert [e.path for e in found.layers[0].entries] == [b"etc/a", b"etc/b"]
 
 
+def test_the_view_says_that_digests_were_verified(tmp_path: Path) -> None:
+    cache = LayerCache(tmp_path / "cache")
+    (tmp_path / "packed").mkdir()
+    for place, sources, said in (
+        (written(tmp_path, docker(ONE, TWO)), Sources(), "from an archive ("),
+        (
+            written(tmp_path / "packed", gzip.compress(oci(ONE, TWO))),
+            Sources(),
+            "from an archive (",
+        ),
+        (laid_out(tmp_path, oci(ONE, TWO)), Sources(cache), "from an OCI folder ("),
+    ):
+        text = to_plain(present.layers(merge(image_at(place, sources=sources)), "x"))
+        assert ", digests verified)" in text.split(said)[1].split("\n")[0]
+    again = to_plain(present.layers(merge(image_at(place, sources=Sources(cache))), "x"))
+    assert "from cache (" in again
+    assert "verified" not in again
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
 def test_cut_short(form: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from container_magics.core.layers import Way
 
 
 def read_by(ways: Sequence[Way]) -> str:
-    """ "; 11 layers from cache (0.05 s), 1 layer from docker save (9.61 s)"; "" for no way."""
+    """ "; 11 layers from cache (0.05 s), 1 layer from an archive (9.61 s, digests verified)";
+    "" for no way."""
     parts = (
-        f"{units.count(way.layers, 'layer')} from {way.name} ({way.seconds:.2f} s)" for way in ways
+        f"{units.count(way.layers, 'layer')} from {way.name} ({way.seconds:.2f} s"
+        f"{', digests verified' if way.verified else ''})"
+        for way in ways
     )
     return f"; {', '.join(parts)}" if ways else ""
