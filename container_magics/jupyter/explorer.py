@@ -35,6 +35,10 @@ WIDE = {"width": "auto", "flex": "1 1 auto", "min_width": "0"}
 Growing = Callable[[threading.Event], Generator[LayerTree, None, None]]
 """Gives the tree anew each time that the container has changed, until the event is set."""
 
+Place = tuple[int, bytes, Folder, int, int]
+"""A row: its level, the folder that it is in, itself, its place in that folder (from 1), and how
+many are in it."""
+
 
 class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """The whole of it. ``close()`` ends its thread; so does the end of the session."""
@@ -57,7 +61,7 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         )
         self._choice = w.Dropdown(options=list(CHOICES), value="all", description="show")
         self._standing, self._owner = w.Label(layout=w.Layout(**WIDE)), w.HTML()
-        self._lines: list[tuple[int, bytes, Folder]] = []  # level, the folder it is in, itself
+        self._lines: list[Place] = []
         self._tree = LongList("tree", f"the files of {image}", self.rows, self.press)
         self._map, self._tabs = w.HTML(), w.Tab()
         self._tabs.children = (self._tree, self._map)
@@ -96,19 +100,22 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
                 waiting += self._inside(line[0] + 1, path)
         self._tree.show(len(self._lines))
 
-    def _inside(self, level: int, folder: bytes) -> list[tuple[int, bytes, Folder]]:
-        return [(level, folder, node) for node in reversed(self.step.nodes(folder))]
+    def _inside(self, level: int, folder: bytes) -> list[Place]:
+        nodes = self.step.nodes(folder)
+        count = len(nodes)
+        return [(level, folder, nodes[at], at + 1, count) for at in range(count - 1, -1, -1)]
 
     def rows(self, begin: int, end: int) -> list[Line]:
         """The names from one row to before another."""
         with self._lock:
             return [self._line(*line) for line in self._lines[begin:end]]
 
-    def _line(self, level: int, folder: bytes, node: Folder) -> Line:
+    def _line(self, level: int, folder: bytes, node: Folder, place: int, siblings: int) -> Line:
         item = self.step.item(folder, node)
         is_open = item.path in self.opened if item.is_folder else None
         texts = present.label(item), present.remark(item, self.tree)
-        return Line(item.path.decode("latin-1"), texts, level, is_open)
+        path = item.path.decode("latin-1")
+        return Line(path, texts, level, is_open, place=place, siblings=siblings)
 
     def press(self, key: str, _word: str = "") -> None:
         """Open or close a folder; say who owns what is pressed. ``key``: its path's bytes."""
@@ -117,7 +124,7 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             line = next((one for one in self._lines if path_of(one) == path), None)
             if line is None or self._over.is_set():
                 return
-            item = self.step.item(*line[1:])
+            item = self.step.item(*line[1:3])
             if item.is_folder:
                 self.opened ^= {item.path}
                 self._unfold()
@@ -163,9 +170,9 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         return with_still(self, super()._repr_mimebundle_(**options), view)
 
 
-def path_of(line: tuple[int, bytes, Folder]) -> bytes:
+def path_of(line: Place) -> bytes:
     """The path of a name, as an Entry has it."""
-    _, folder, node = line
+    _, folder, node, *_ = line
     return folder + b"/" + node.name if folder else node.name
 
 

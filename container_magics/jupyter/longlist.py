@@ -22,8 +22,9 @@ MOST_ASKED = 500
 class Line(NamedTuple):
     """A row. ``key`` stays its own when it moves.
 
-    ``level`` (outermost 1) and ``open`` (None for what cannot be opened) are a tree's; ``words``
-    are a grid's: what its buttons say, and whether each may be pressed now.
+    ``level`` (outermost 1), ``open`` (None for what cannot be opened), and ``place`` (from 1) among
+    so many ``siblings`` are a tree's; ``words`` are a grid's: what its buttons say, and whether
+    each may be pressed now.
     """
 
     key: str
@@ -31,6 +32,8 @@ class Line(NamedTuple):
     level: int = 1
     open: bool | None = None
     words: tuple[tuple[str, bool], ...] = ()
+    place: int = 1
+    siblings: int = 1
 
 
 Rows = Callable[[int, int], list[Line]]

@@ -60,6 +60,21 @@ def test_a_choice_and_a_text_narrow_it() -> None:
     assert standing(SHOP, 1, 4) == "after layer 2 of 3: RUN step 1 (+1 ~1 -0); 4 names"
 
 
+def test_a_row_knows_its_place_among_its_siblings() -> None:
+    """What a screen reader says of it: "2 of 3", in its own folder."""
+    made = Explorer(SHOP, "shop:1")
+    try:
+        made._slider.value = 2
+        made.press("srv")
+        rows = made.rows(0, 99)
+        assert [(row.cells[0], row.level, row.place, row.siblings) for row in rows] == [
+            ("srv/", 1, 1, 2), ("~ prices", 2, 1, 3), ("log", 2, 2, 3), ("+ new", 2, 3, 3),
+            ("etc/", 1, 2, 2),
+        ]  # fmt: skip
+    finally:
+        made.close()
+
+
 def names_of(explorer: Explorer) -> list[str]:
     """What the tree shows: an arrow before a folder, two spaces for each level."""
     arrows = {None: "", True: "▾ ", False: "▸ "}

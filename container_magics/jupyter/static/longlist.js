@@ -115,7 +115,7 @@ class LongList {
       id: `${this.id}-${index}`,
       "data-index": index,
       ...(this.isTree
-        ? { role: "treeitem", "aria-level": row.level, "aria-posinset": index + 1, "aria-setsize": count }
+        ? { role: "treeitem", "aria-level": row.level, "aria-posinset": row.place, "aria-setsize": row.siblings }
         : { role: "row", "aria-rowindex": index + 1 }),
     });
     node.style.top = `${index * ROW_PX}px`;
