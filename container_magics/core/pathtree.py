@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from container_magics.core.layers import Entry
 from container_magics.core.mergenodes import Node, carrying
 
+WIDE = 4000
+"""Names in a folder, of which most are not shown."""
+
 
 class Folder:
     """A name in the tree; ``size_bytes`` and ``count`` are of all below it and itself.
@@ -45,6 +48,40 @@ class Folder:
             self.folder(entry.path.rpartition(b"/")[2]).take_ghost(entry)
         self._waiting = self._ghosts = None
         return self._children
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no name is in it."""
+        return not (self._children or self._waiting or self._ghosts)
+
+    @property
+    def width(self) -> int:
+        """How many names are in it."""
+        names = set(self._children or ())
+        for some in (self._waiting, self._ghosts):
+            if some:
+                start = some[0].path.rfind(b"/") + 1
+                names |= {entry.path[start:] for entry in some}
+        return len(names)
+
+    def top(self, limit: int) -> Iterable[Folder]:
+        """The ``limit`` largest names in it, and maybe others: in a folder of very many names those
+        that are not folders are only made when they are asked for."""
+        waiting = self._waiting
+        if waiting is None or len(waiting) < max(WIDE, 2 * limit) or self._ghosts:
+            return self.children.values()
+        least = sorted([entry.size_bytes for entry in waiting])[-limit]
+        large = [entry for entry in waiting if entry.size_bytes >= least]
+        large = heapq.nsmallest(limit, large, key=lambda entry: (-entry.size_bytes, entry.path))
+        start = waiting[0].path.rfind(b"/") + 1
+        names = {entry.path[start:] for entry in large} | set(self._children or ())
+        names |= {entry.path[start:] for entry in waiting if entry.kind == "dir"}
+        # all of one name are taken together: what still waits has other names
+        self._waiting = [entry for entry in waiting if entry.path[start:] not in names]
+        for entry in waiting:
+            if entry.path[start:] in names:
+                self.folder(entry.path[start:]).take(entry)
+        return (self._children or {}).values()
 
     def folder(self, name: bytes) -> Folder:
         """The name in it, made where it is not there."""
@@ -163,20 +200,25 @@ def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
     own bytes and those hidden there.
 
     A name is only there when its folder is; of equal sizes the one that holds more comes first,
-    then by name. Largest first.
+    then by name, then that of the larger folder. Largest first.
     """
     chosen: dict[int, list[Folder]] = {}
-    waiting: list[tuple[int, int, bytes, int, Folder, Folder]] = []
-    _offer(waiting, root)
-    while waiting and limit:
+    waiting: list[_Offer] = []
+    _offer(waiting, root, limit, 0)
+    for turn in range(1, limit + 1):
+        if not waiting:
+            break
         *_, folder, node = heapq.heappop(waiting)
         chosen.setdefault(id(folder), []).append(node)
-        _offer(waiting, node)
-        limit -= 1
+        _offer(waiting, node, limit - turn, turn)
     return chosen
 
 
-def _offer(waiting: list[tuple[int, int, bytes, int, Folder, Folder]], folder: Folder) -> None:
-    for node in folder.children.values():
-        key = (-node.size_bytes - node.hidden_bytes, -node.count, node.name, id(node))
+_Offer = tuple[int, int, bytes, int, Folder, Folder]
+
+
+def _offer(waiting: list[_Offer], folder: Folder, limit: int, turn: int) -> None:
+    for node in folder.top(limit) if limit else ():
+        # the turn tells names of two folders apart: their addresses would differ each time
+        key = (-node.size_bytes - node.hidden_bytes, -node.count, node.name, turn)
         heapq.heappush(waiting, (*key, folder, node))

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from container_magics.core import pathtree
 from container_magics.core.layerrules import check
 from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean, entry_of, shown
 from container_magics.core.layersteps import ghost_entry, ghosts_after, merged, seen_after
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import dive, wastes
-from container_magics.core.pathtree import Folder, tree_of, tree_of_nodes
+from container_magics.core.pathtree import Folder, largest, tree_of, tree_of_nodes
 from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive, UsageError
 from container_magics.view.html import html
@@ -412,3 +413,39 @@ def outline(folder: Folder) -> tuple[object, ...]:
     inside = sorted(map(outline, folder.children.values()), key=repr)
     paths = [(entry.path, entry.kind) for entry in folder.entries]
     return folder.name, folder.count, folder.hidden_bytes, paths, inside
+
+
+PATHS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=3).map("/".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(PATHS, st.booleans(), st.integers(0, 4)), max_size=60), st.integers(0, 9))
+def test_the_largest_names_of_wide_folders_are_those_of_all(
+    drawn: list[tuple[str, bool, int]], limit: int
+) -> None:
+    unique = {path: (folder, size) for path, folder, size in drawn}
+    entries = [
+        e(path, "dir") if folder else e(path, size=size) for path, (folder, size) in unique.items()
+    ]
+
+    def chosen(folder: Folder, found: dict[int, list[Folder]]) -> list[object]:
+        inside = found.get(id(folder), [])
+        return [folder.name, folder.width, [chosen(child, found) for child in inside]]
+
+    root = tree_of(entries)
+    all_made = chosen(root, largest(root, limit))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pathtree, "WIDE", 1)
+        wide = tree_of(entries)
+        assert chosen(wide, largest(wide, limit)) == all_made
+    assert outline(wide) == outline(tree_of(entries))  # the rest is made when it is asked for
+
+
+def test_a_folder_of_very_many_names_is_drawn_in_a_moment() -> None:
+    found = tree([e(f"data/f{n}", size=n) for n in range(100_000)])
+    root = tree_of(found.layers[0].entries)
+    (data,) = largest(root, 20)[id(root)]
+    assert (data.width, len(data._children or ())) == (100_000, 19)
+    text = plain(present.layers(found, "wide"))
+    assert "more" in text
+    assert "f99999" in text

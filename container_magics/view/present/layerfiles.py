@@ -60,19 +60,19 @@ class _Drawing:
     def node(self, folder: Folder, depth: int) -> Node:
         children = self.chosen.get(id(folder), []) if depth < DEEPEST else []
         name = shown(folder.name)
-        is_folder = bool(folder.children) or any(e.kind == "dir" for e in folder.entries)
+        is_folder = not folder.is_empty or any(e.kind == "dir" for e in folder.entries)
         return Node(
             label=(name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…")
             + ("/" if is_folder else ""),
             text=self._text(folder),
             mark=self._mark(folder),
             children=tuple(self.node(child, depth + 1) for child in children),
-            omitted=len(folder.children) - len(children),
+            omitted=folder.width - len(children),
         )
 
     def _text(self, folder: Folder) -> str:
         parts = []
-        if folder.children:
+        if not folder.is_empty:
             inside = units.count(folder.count, "entry", "entries")
             parts.append(f"{units.size(folder.size_bytes)}, {inside}")
             if folder.hidden_bytes:

@@ -203,18 +203,18 @@ class _Nodes:
 
     def _node(self, folder: Folder, chosen: dict[int, list[Folder]], depth: int) -> Node:
         children = chosen.get(id(folder), []) if depth < 60 else []
-        is_folder = bool(folder.children) or any(e.kind == "dir" for e in folder.entries)
+        is_folder = not folder.is_empty or any(e.kind == "dir" for e in folder.entries)
         return Node(
             label=_clip(shown(folder.name), NAME_LENGTH) + ("/" if is_folder else ""),
             text=self._text(folder),
             mark=self._mark(folder),
             children=tuple(self._node(child, chosen, depth + 1) for child in children),
-            omitted=len(folder.children) - len(children),
+            omitted=folder.width - len(children),
         )
 
     def _text(self, folder: Folder) -> str:
         parts = [self._what(entry) for entry in folder.entries]
-        if folder.children:
+        if not folder.is_empty:
             inside = units.count(folder.count, "entry", "entries")
             parts = [f"{units.size(folder.size_bytes)}, {inside}", *parts]
         return ", ".join(part for part in parts if part)
