@@ -18,6 +18,7 @@ from pathlib import Path
 
 from container_magics.core.layers import Entry, ImageLayers, Layer
 from container_magics.core.layertree import LayerTree, merge
+from container_magics.core.layerwaste import dive
 from container_magics.engine.client import Engine
 from container_magics.engine.layercache import CACHE_VARIABLE
 from container_magics.engine.layercontents import EngineContents
@@ -81,6 +82,7 @@ def rows(engine: Engine, repeats: int) -> list[Row]:
         rows = [
             *against_floor(samples, size_bytes),
             *against_dive(samples),
+            agreement(url, TAG, tree),
             *old_version(engine, tree, repeats),
             *questions(url, repeats),
             page_size(tree),
@@ -190,6 +192,17 @@ def against_dive(samples: dict[str, list[Sample]]) -> Iterator[Row]:
     for way, words in (("program", "memory of that program"), ("save", "memory of the kernel")):
         for theirs, name in names.items():
             yield memory(f"… {words}", samples[way], name, samples[theirs])
+
+
+def agreement(url: str, image: str, tree: LayerTree) -> Row:
+    """Whether dive's numbers, as we count them, are those that dive counts."""
+    ours, (score, wasted_bytes) = dive(tree), program.dives_numbers(url, image)
+    told = [
+        f"{s:.6f}, {b:,} B" for s, b in ((ours.score, ours.wasted_bytes), (score, wasted_bytes))
+    ]
+    same = abs(ours.score - score) < 1e-9 and ours.wasted_bytes == wasted_bytes
+    what = "dive's score and wasted bytes, by our count"
+    return Row(what, told[0], DIVE, told[1], "the same" if same else "others", "the same", same)
 
 
 def memory(what: str, ours: Sequence[Sample], against: str, theirs: Sequence[Sample]) -> Row:

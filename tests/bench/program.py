@@ -4,6 +4,7 @@ memory that it had until then."""
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -13,6 +14,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Iterator
@@ -109,6 +111,15 @@ def dive(url: str, image: str) -> tuple[float, int]:
 def dive_to_screen(url: str, image: str) -> tuple[float, int]:
     """The image by dive, as its user waits for it: to the first screen."""
     return to_screen(url, DIVES_SCREEN, _dive(), image)
+
+
+def dives_numbers(url: str, image: str) -> tuple[float, int]:
+    """The score that dive itself gives the image, and the bytes that it calls inefficient."""
+    with tempfile.TemporaryDirectory(prefix="cm-bench-") as folder:
+        path = Path(folder) / "dive.json"
+        whole(url, _dive(), image, "--json", str(path))
+        told = json.loads(path.read_text())["image"]
+    return float(told["efficiencyScore"]), int(told["inefficientBytes"])
 
 
 def _dive() -> str:
