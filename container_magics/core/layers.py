@@ -39,6 +39,7 @@ class Entry(NamedTuple):
     "whiteout" hides ``path`` of lower layers, "opaque" hides all that lower layers have in the
     folder ``path``. ``crc`` is the CRC-64 (ISO 3309) of a file's content where the source keeps
     it, None where nobody computed it: two sources of one layer may differ in it, and only in it.
+    Extended attributes and the numbers of devices are not kept.
     """
 
     path: bytes

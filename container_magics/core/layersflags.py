@@ -56,7 +56,11 @@ def add_flags(add: Callable[..., Any]) -> None:
     add("--tree", metavar="STEP", nargs="?", type=number, const=0, help="the files after layer "
         "STEP, or in the end, with what that layer added, changed and hid")  # fmt: skip
     add("--alone", action="store_true", help="with --tree: the files of that layer alone")
-    add("--diff", metavar="IMAGE2", help="what differs in another image, path by path")
+    add(
+        "--diff", metavar="IMAGE2",
+        help="what differs in another image, path by path (not extended attributes, nor the"
+        " numbers of devices)",
+    )  # fmt: skip
     add("--content", action="store_true", help="with --diff: compare the bytes of files too")
     add("--show", metavar="PATH", help="print a file, also one that a later layer hides")
     add("--layer", metavar="N", type=number, help="with --show: as layer N has it")
