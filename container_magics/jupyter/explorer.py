@@ -18,6 +18,7 @@ from container_magics.core.layerexplore import CHOICES, Step
 from container_magics.core.layertree import LayerTree
 from container_magics.core.pathtree import Folder
 from container_magics.errors import ContainerMagicsError
+from container_magics.jupyter import longlist
 from container_magics.jupyter.longlist import Line, LongList
 from container_magics.jupyter.still import with_still
 from container_magics.jupyter.widgets import dismiss
@@ -83,7 +84,6 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
                 return
             at = self._slider.value - 1
             self.step = Step(self.tree, at, self._choice.value, self._search.value.strip())
-            self._standing.value = present.standing(self.tree, at, self.step.count)
             if self._told is not None:
                 self.tell_owner(self._told)
             self._draw_map()
@@ -99,6 +99,10 @@ class Explorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             if self.opened and (path := path_of(line)) in self.opened:
                 waiting += self._inside(line[0] + 1, path)
         self._tree.show(len(self._lines))
+        said = present.standing(self.tree, self._slider.value - 1, self.step.count)
+        if len(self._lines) > longlist.MOST_ROWS:
+            said += f"; the first {longlist.MOST_ROWS:,} rows are shown"
+        self._standing.value = said
 
     def _inside(self, level: int, folder: bytes) -> list[Place]:
         nodes = self.step.nodes(folder)

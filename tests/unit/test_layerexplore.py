@@ -13,6 +13,7 @@ from test_layers import e, tree
 
 from container_magics.core.layerexplore import Step
 from container_magics.core.layertree import LayerTree
+from container_magics.jupyter import longlist
 from container_magics.jupyter.explorer import Explorer
 from container_magics.view.present.layerexplore import label, remark, standing
 
@@ -71,6 +72,21 @@ def test_a_row_knows_its_place_among_its_siblings() -> None:
             ("srv/", 1, 1, 2), ("~ prices", 2, 1, 3), ("log", 2, 2, 3), ("+ new", 2, 3, 3),
             ("etc/", 1, 2, 2),
         ]  # fmt: skip
+    finally:
+        made.close()
+
+
+def test_rows_that_are_left_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(longlist, "MOST_ROWS", 4)
+    made = Explorer(SHOP, "shop:1")
+    try:
+        made._slider.value = 2
+        assert made._standing.value.endswith("names")
+        made.press("srv")
+        assert made._tree.count == 4
+        assert made._standing.value.endswith("; the first 4 rows are shown")
+        made.press("srv")
+        assert made._standing.value.endswith("names")
     finally:
         made.close()
 
