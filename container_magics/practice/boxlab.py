@@ -19,6 +19,8 @@ from container_magics.practice.boxspec import IMAGE
 from container_magics.practice.sshbox import Box, Looked, ready_after, start
 from container_magics.session.stopper import Stopper
 
+EACH = 4
+"""So many boxes start at the same time for each processor of the engine's machine."""
 AT_MOST = 20
 """So many boxes are started at the same time, on however large a machine."""
 
@@ -101,7 +103,7 @@ def starting(
 def at_once(engine: Engine, number: int) -> int:
     """How many of so many boxes start at the same time. A start is work for a processor, and waits
     a little: more of them get into each other's way, and each asks in vain whether it is up."""
-    return min(number, AT_MOST, 2 * max(1, engine.facts().cpus) + 1)
+    return min(number, AT_MOST, EACH * max(1, engine.facts().cpus))
 
 
 def expect_room(engine: Engine, owner: Owner, names: Collection[str], *, replacing: bool) -> None:
