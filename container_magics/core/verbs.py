@@ -32,6 +32,7 @@ CONTAINER_VERBS = {
 }
 
 # What Tab offers after a verb, as FlagParser.after has it; after any other verb, its metavar.
+LIVE = "a live list with buttons; they wait while a cell runs, the sidebar's do not"
 CONTAINER_NAMES = {
     "NAME": "CONTAINER",
     **dict.fromkeys(("stop", "pause", "top", "stats", "wait"), "RUNNING ..."),
@@ -141,7 +142,12 @@ def containers_parser() -> FlagParser:
     parser = FlagParser("%containers", description="List containers, newest first.")
     parser.add_argument("-a", "--all", action="store_true", help="those that ended, too")
     parser.add_argument("--mine", action="store_true", help="only those of this session, all")
-    parser.add_argument("-w", "--watch", action="store_true", help="a live list with buttons")
+    parser.add_argument(
+        "-w",
+        "--watch",
+        action="store_true",
+        help="a live list with buttons; they wait while a cell runs, the sidebar's do not",
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
