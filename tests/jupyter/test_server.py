@@ -45,6 +45,16 @@ HOSTILE = (
     "a" * 256, "%E2%82%AC",
 )  # fmt: skip
 
+LOOKING = """
+from jupyter_server.auth import Authorizer
+
+class Looking(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return resource != "containers" or action == "read"
+
+c.ServerApp.authorizer_class = Looking
+"""
+
 
 class Answer(NamedTuple):
     status: int
@@ -170,6 +180,33 @@ def test_a_page_of_another_site_cannot_act_with_the_readers_cookie(
     xsrf = cookie.partition("_xsrf=")[2].partition(";")[0]
     headers = {"Cookie": cookie, "X-XSRFToken": xsrf}
     assert asked(server, "POST", path, token=False, **headers).status == 204
+
+
+def test_an_authorizer_may_leave_a_list_to_look_at(
+    engine: Engine, box: str, tmp_path: Path
+) -> None:
+    """docs/admins.md promises it: `write` is what verbs need, `execute` what terminals need."""
+    home = tmp_path / "home"
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "jupyter_server_config.py").write_text(LOOKING)
+
+    async def status(served: Server, path: str) -> int:
+        headers = {"Authorization": f"token {served.token}"}
+        try:
+            socket = await websocket_connect(HTTPRequest(address(served, path), headers=headers))
+        except HTTPClientError as error:
+            return error.code
+        socket.close()
+        return 101
+
+    with serve(tmp_path, home) as served:
+        assert asked(served, "GET", "containers").status == 200
+        for verb in VERBS:
+            assert asked(served, "POST", f"containers/{box}/{verb}").status == 403
+        assert asyncio.run(status(served, f"terminals/websocket/{box}")) == 403
+        assert asyncio.run(status(served, f"logs/websocket/{box}")) == 101
+    assert state(engine, box) == "running"
+    assert len(programs(engine, box)) == 2  # sh and its sleep
 
 
 # --- what is listed
