@@ -10,14 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from kernelimage import install_course_kernel
-<<<<<<< ours
-from labpage import LabPage
+from labpage import OPEN_MS, LabPage
 from playwright.sync_api import Locator, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-=======
-from labpage import OPEN_MS, LabPage
-from playwright.sync_api import expect
->>>>>>> theirs
 
 from container_magics.engine.client import Engine
 
