@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import asyncssh
 
 from container_magics.core.events import Exited, Output, Stream
-from container_magics.core.pauses import FIRST_S, pauses
+from container_magics.core.pauses import pauses
 from container_magics.core.terminal import plain
 from container_magics.engine.keys import Address
 from container_magics.errors import SshFailed
@@ -22,7 +22,7 @@ from container_magics.errors import SshFailed
 T = TypeVar("T")
 CHUNK_BYTES = 64 * 1024
 MOST_WAITING = 64
-LOOK_S = 1.0
+FIRST_LOOK_S, LOOK_S = 0.25, 1.0
 CONNECT_S = 10.0  # on a busy machine a lost packet is sent again after 1, 3 and 7 seconds
 SILENT_S = 15.0
 """Who says nothing at all for CONNECT_S is asked once more: a busy machine loses more than one."""
@@ -267,7 +267,7 @@ def connect_patiently(
     made: Login, address: Address, deadline_s: float, meanwhile: Callable[[], None] = nothing
 ) -> None:
     """Try until the deadline; SshFailed says what was wrong in the end. As for ``login``."""
-    look_s, silent_s = 0.0, time.monotonic() + SILENT_S
+    look_s, silent_s = time.monotonic() + FIRST_LOOK_S, time.monotonic() + SILENT_S
     for pause_s in pauses():
         try:
             made.connect(address)
@@ -289,7 +289,7 @@ def connect_patiently(
                     hint=f"See its log: `%container logs {address.box}`.",
                     facts=(plain(str(nobody)) or f"no answer within {CONNECT_S:g} s",),
                 ) from nobody
-            if pause_s > FIRST_S and time.monotonic() > look_s:
+            if time.monotonic() > look_s:
                 meanwhile()
                 look_s = time.monotonic() + LOOK_S
             time.sleep(pause_s)
