@@ -484,3 +484,20 @@ def test_every_step_of_a_real_trace_finds_its_instruction(bench: Bench):
     steps = [one for one in result.events if isinstance(one, BuildStep)]
     known = {one.digest for one in steps}
     assert all(digest in known for one in steps for digest in one.inputs)
+
+
+def test_ten_megabytes_of_comments_are_built(bench: Bench):
+    comments = f"# {'x' * 70}\n" * (10_000_000 // 73)
+    text = f"FROM scratch\n{comments}LABEL cm-test-build={bench.nonce}\n"
+    result = bench.run(BuildSpec(text, bench.tag))
+    assert result.error is None
+    assert bench.exists()
+
+
+def test_ten_megabytes_of_instructions_are_refused_before_anything_is_sent(bench: Bench):
+    runs = f"RUN echo {'x' * 62}\n" * (10_000_000 // 72)
+    began_s = time.monotonic()
+    with pytest.raises(DockerfileError, match="Line 5001: the Dockerfile has 138889 ") as caught:
+        list(build(bench.engine, BuildSpec(f"FROM scratch\n{runs}", bench.tag)))
+    assert "More than 5000 are not built" in caught.value.hint
+    assert time.monotonic() - began_s < 20

