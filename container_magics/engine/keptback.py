@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from container_magics.errors import ContainerMagicsError, KeptBack
+from container_magics.errors import ContainerMagicsError, EngineLost, KeptBack
 
 if TYPE_CHECKING:
     from container_magics.engine.client import Engine
@@ -68,6 +68,9 @@ def named(
     if not feature or NOBODY in path:
         return None
     try:
+        with suppress(EngineLost):  # by a connection that ended with the refusal: asked once more
+            if lets_through(engine, feature):
+                return None
         if lets_through(engine, feature):
             return None
     except ContainerMagicsError:  # what was refused first says more
