@@ -138,3 +138,17 @@ def test_links_in_a_ring_and_files_that_are_there_twice() -> None:
     layer = Layer("sha256:x", "", "", None, 0, scanner.entries())
     found = files_wanted([layer], [(0, path) for path in paths])
     assert {place: names for place, (_, names) in found.items()} == {(0, b"f"): [(0, b"f")]}
+
+
+def test_a_newer_docker_gives_a_layers_file_through_a_helper_container(
+    as_root: None, newer: Engine, base: str
+) -> None:
+    contents = contents_of(newer, base, BY_HELPER)
+    files = {e.path for e in contents.layers[0].entries if e.kind == "file" and e.size_bytes}
+    wanted = [(0, path) for path in sorted(files) if path.startswith(b"etc/") and b"/" in path][:5]
+    helped = contents._helped(
+        {(0, e.path): e for e in contents.layers[0].entries if (0, e.path) in wanted}, MANY_BYTES
+    )
+    found = dict(helped)
+    assert len(found) == 5
+    assert found == dict(contents_of(newer, base, BY_SAVE).read(wanted, MANY_BYTES))
