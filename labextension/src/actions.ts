@@ -10,6 +10,7 @@ import {
 } from "@jupyterlab/apputils";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { terminalIcon } from "@jupyterlab/ui-components";
+import { TabPanel } from "@lumino/widgets";
 
 import { layersTab } from "./layerstab";
 import { type Live, Refused, ask } from "./live";
@@ -125,6 +126,10 @@ export class Actions implements Deeds {
       throw new Error(this._trans.__("There is no room for it in this page."));
     }
     shell.activateById(widget.id);
+    const below = widget.parent?.parent;
+    if (below instanceof TabPanel) {
+      below.currentWidget = widget; // which Notebook 7 leaves to the reader
+    }
   }
 
   private _terminal({ container_id, name }: Container): MainAreaWidget {

@@ -1,7 +1,7 @@
 // Where the sidebar's tabs go: also where a page has its main area full, as Notebook 7 has.
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { nullTranslator } from "@jupyterlab/translation";
-import { Widget } from "@lumino/widgets";
+import { TabPanel, Widget } from "@lumino/widgets";
 import { describe, expect, it, vi } from "vitest";
 
 const shown = vi.hoisted(() => ({ error: vi.fn(), tabs: [] as Widget[] }));
@@ -19,13 +19,19 @@ vi.mock("../src/logtab", () => ({
 import { Actions } from "../src/actions";
 import type { Container } from "../src/model";
 
+const below = new TabPanel();
+below.addWidget(new Widget());
+Widget.attach(below, document.body);
+
 /** Open a log in a page that has room in these areas alone; the tab, and what was asked of the shell. */
 async function opened(...areas: ReadonlyArray<string>): Promise<[Widget, string[]]> {
   const asked: string[] = [];
   const shell = {
     add: (widget: Widget, area: string) => {
       asked.push(area);
-      if (areas.includes(area)) {
+      if (areas.includes(area) && area === "down") {
+        below.addWidget(widget);
+      } else if (areas.includes(area)) {
         Widget.attach(widget, document.body);
       }
     },
@@ -55,6 +61,7 @@ describe("a tab of the sidebar's", () => {
     const [tab, asked] = await opened("down");
     expect(asked).toEqual(["main", "down", `front ${tab.id}`]);
     expect(tab.isDisposed).toBe(false);
+    expect(below.currentWidget).toBe(tab);
   });
 
   it("is closed, and that is said, where there is no room: nobody could close it", async () => {
