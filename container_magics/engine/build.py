@@ -28,10 +28,17 @@ from container_magics.engine.buildstream import (
 )
 from container_magics.engine.client import Engine, told
 from container_magics.engine.context import DOCKERFILE, Context, worth_telling
+from container_magics.engine.contextlinks import upwards
 from container_magics.engine.credentials import credentials
 from container_magics.engine.secrets import secret_values
 from container_magics.engine.sending import Sending
-from container_magics.errors import EngineError, EngineRefused, NotFound, NotSupported
+from container_magics.errors import (
+    EngineError,
+    EngineRefused,
+    NotFound,
+    NotSupported,
+    UsageError,
+)
 
 BUILDKIT_SINCE = (1, 39)  # the API of Docker Engine 18.09, the first with BuildKit for all
 HEREDOCS_SINCE = (1, 42)  # the API of Docker Engine 23, the first whose BuildKit reads heredocs
@@ -89,9 +96,23 @@ def by_podman(engine: Engine, spec: BuildSpec, context: Context) -> Iterator[Bui
         )
     yield BuildStarted("classic")
     with told(), closing((yield from send(engine, spec, context, CLASSIC, None))) as response:
-        refuse_status(response)
+        refuse_podmans_status(response, context)
         events = whole(read_text(messages(response), PodmanStream()))
         yield from with_context(context, None, events)
+
+
+def refuse_podmans_status(response: requests.Response, context: Context) -> None:
+    """It gives a status without a reason where it cannot unpack the archive (containers/storage,
+    pkg/archive, "breakoutError"): then it is the link."""
+    try:
+        refuse_status(response)
+    except EngineRefused as refused:
+        if not (link := upwards(context.tree)):
+            raise
+        raise UsageError(
+            f"{link[0]} is a link to {link[1]}, out of the build context: Podman takes no such.",
+            hint="Name it in .dockerignore, or give the file itself by --file.",
+        ) from refused
 
 
 @contextmanager

@@ -159,9 +159,10 @@ class Engine:
         where: Any = adapter
         return UnixHTTPConnectionPool(self.api.base_url, where.socket_path, maxsize=IDLE)
 
-    def url(self, path: str) -> str:
-        """The address of a path of the API ("/containers/ID/kill"), its version included."""
-        return f"{self.api.base_url}/v{self.api.api_version}{path}"
+    def url(self, path: str, version: str = "") -> str:
+        """The address of a path of the API ("/containers/ID/kill"), with its version: by default
+        that which we speak."""
+        return f"{self.api.base_url}/v{version or self.api.api_version}{path}"
 
     def request(
         self,

@@ -92,3 +92,13 @@ def end_of(link: Link) -> str:
     """Where a link leads, from the context's top on."""
     path, target = link
     return posixpath.join("/", posixpath.dirname(path), target)
+
+
+def upwards(tree: Tree) -> Link | None:
+    """The first link that leads out of the context by its ``..``; None where none does."""
+    for one in tree.walk():
+        if stat.S_ISLNK(one.mode):
+            around = posixpath.dirname(one.path)
+            if posixpath.normpath(posixpath.join(around, one.link.lstrip("/"))).startswith(".."):
+                return one.path, one.link
+    return None

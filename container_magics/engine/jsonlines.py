@@ -101,13 +101,15 @@ def ask(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
+    version: str = "",
 ) -> Lines:
-    """Send a request whose answer goes on. ``timeout_s`` is for its beginning; None: no limit."""
+    """Send a request whose answer goes on. ``timeout_s`` is for its beginning; None: no limit.
+    ``version`` is the API's, "" for the one that we speak."""
     with told():
         response = requests.Session.request(
             engine.api,
             method,
-            engine.url(path),
+            engine.url(path, version),
             params=params,
             # never back to the pool: abandon() would cut it for whoever has it by then
             headers={**(headers or {}), "Connection": "close"},

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from container_magics.core.events import PullProgress
 from container_magics.core.terminal import plain
 from container_magics.engine.jsonlines import Message
 from container_magics.errors import EngineRefused
+
+# Docker says it in "aux", too; Podman 4.3 in this line alone
+PUSHED = re.compile(r"[\w.-]+: digest: (sha256:[0-9a-f]{64}) size: \d+")
 
 
 def progress(lines: Iterable[Message], aux: list[Message]) -> Iterator[PullProgress]:
@@ -21,6 +25,8 @@ def progress(lines: Iterable[Message], aux: list[Message]) -> Iterator[PullProgr
             raise EngineRefused(plain(str(line["error"])), status=500)
         if isinstance(line.get("aux"), dict):
             aux.append(line["aux"])
+        elif found := PUSHED.fullmatch(str(line.get("status", ""))):
+            aux.append({"Digest": found[1]})
         # a line with an ID and without the detail is about a tag
         if "id" in line and "progressDetail" in line:
             detail = line["progressDetail"] or {}

@@ -33,11 +33,14 @@ def push(engine: Engine, image: str) -> Generator[PushEvent, None, None]:
     reference = pushable(image)
     facts = inspect(engine, str(reference))
     known, aux = login(reference.registry), list[Message]()
+    params = {"tag": reference.version}
+    if registry.without_tls(engine, reference):
+        params["tlsVerify"] = "false"
     try:
         # engines want the header even where there is no login
         lines = ask(
             engine, "POST", f"/images/{reference.name}/push",
-            params={"tag": reference.version}, headers=known.header or header({}),
+            params=params, headers=known.header or header({}),
         )  # fmt: skip
         with closing(lines):
             yield from progress(lines, aux)

@@ -8,6 +8,7 @@ distribution specification, "Error Codes").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import requests
@@ -20,6 +21,7 @@ from container_magics.errors import EngineError, LoginNeeded, RateLimited, Regis
 
 LOOK_S = 5.0
 """How long the engine may take to ask a registry once more."""
+LOOPBACK = re.compile(r"(localhost|\[::1\]|127(\.\d{1,3}){3})(:\d+)?")
 NOBODY = {"username": "nobody", "password": "nobody"}
 
 
@@ -41,6 +43,12 @@ def refusal(
         case 429:
             return rate_limited(reference, words)
     return None
+
+
+def without_tls(engine: Engine, reference: ImageRef) -> bool:
+    """Whether it has to be said that the registry may have no TLS: Docker takes one on this
+    machine as it is (dockerd(8), "--insecure-registry"), Podman where a request says so."""
+    return bool(LOOPBACK.fullmatch(reference.registry)) and engine.facts().name == "Podman"
 
 
 def looked(engine: Engine, reference: ImageRef, login: Mapping[str, str]) -> int:

@@ -162,6 +162,9 @@ def tiny_image(engine: Engine, name: str, content: bytes, label: str) -> None:
     engine.api.import_image_from_data(
         archive.getvalue(), repository=repository, tag=tag, changes=[f"LABEL {label}"]
     )
+    if not engine.api.images(name):  # Podman 4.3 calls it "latest", whatever it is asked for
+        engine.api.tag(f"{repository}:latest", repository, tag)
+        engine.api.remove_image(f"{repository}:latest")
 
 
 def push(engine: Engine, name: str) -> None:
