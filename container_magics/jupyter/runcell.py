@@ -20,6 +20,8 @@ from container_magics.view.model import View
 from container_magics.view.present import run as present_run
 
 RESULT = "_run"
+LAST_SIGNAL = 64
+"""Of Linux, with those for real time: signal(7)."""
 """The notebook's variable for the last run."""
 
 
@@ -147,6 +149,8 @@ def meaning(state: RunState) -> str:
         return "126 says: the command is there but cannot be executed."
     if status == 137:  # the engine does not always tell in time that memory was the reason
         return "137 says: killed by signal 9, most often for want of memory: see --memory."
-    if status > 128:
+    if 128 < status <= 128 + LAST_SIGNAL:
         return f"{status} says: ended by signal {status - 128}."
+    if status == 255:
+        return "255 is what ssh ends with when it cannot connect; other programs mean other things."
     return ""
