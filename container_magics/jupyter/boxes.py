@@ -76,7 +76,13 @@ def _start(
 
 
 def lab(bench: Workbench, request: BoxRequest) -> None:
-    """Start a private network of boxes."""
+    """Start a private network of boxes, or find it where all of it runs as it is asked for."""
+    there = boxlab.find_lab(bench.engine, bench.owner, request.names)
+    if there and all(_fits(box.settings, request) for box in there):
+        for box in there:
+            sshbox.wait_until_ready(bench.engine, box)
+            shown(bench, box)
+        return
     ensure_image(bench, request.settings)
     _forget(bench, request.names)
     stopper = Stopper()

@@ -14,7 +14,7 @@ from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner
 from container_magics.errors import ImageNotFound
-from container_magics.practice.boxfind import listed, name_of
+from container_magics.practice.boxfind import find, listed, name_of
 from container_magics.practice.boxspec import IMAGE
 from container_magics.practice.sshbox import Box, Looked, ready_after, start
 from container_magics.session.stopper import Stopper
@@ -29,13 +29,26 @@ def start_lab(
     engine: Engine, owner: Owner, names: Sequence[str], settings: BoxSettings, stopper: Stopper
 ) -> list[Box]:
     """Start a lab: ``names`` are its gate and the boxes behind it, in the order returned. What
-    of it is there already is made anew. Raises what ``starting`` raises."""
+    of it is there already is made anew: see ``find_lab``. Raises what ``starting`` raises."""
     gate, *inner = names
     asked = replace(settings, lab=gate, gate=True)
     networks.create(engine, owner, asked.network, internal=True)
     wanted = {gate: asked} | dict.fromkeys(inner, replace(asked, gate=False))
     with closing(starting(engine, owner, wanted, stopper)) as boxes:
         return list(boxes)
+
+
+def find_lab(engine: Engine, owner: Owner, names: Sequence[str]) -> list[Box]:
+    """The boxes of a lab that is there, in that order, started again where they were stopped; []
+    where one of them is missing, or belongs to another lab. Raises what ``find`` raises."""
+    found = list[Box]()
+    for name in names:
+        box = find(engine, owner, name)
+        where = (box.settings.lab, box.settings.gate) if box else None
+        if box is None or where != (names[0], name == names[0]):
+            return []
+        found.append(box)
+    return found
 
 
 def start_all(

@@ -163,7 +163,12 @@ def test_a_lab_is_reached_over_its_gate_alone(
         run(notebook, f"%sshbox reset {INNER}")
         run(notebook, f"%sshbox reset {GATE}")
         assert run(notebook, f"%%ssh --via {GATE} {INNER}\nhostname") == f"{INNER}\n"
-        run(notebook, f"%sshbox lab {GATE} {INNER}")  # a second run of the cell
+        run(notebook, f"%%ssh --via {GATE} {INNER}\ntouch kept")
+        run(notebook, f"%sshbox lab {GATE} {INNER}")  # a second run of the cell finds the pair
+        assert run(notebook, f"%%ssh --via {GATE} {INNER}\nls") == "kept\n"
+        run(notebook, f"%sshbox stop {INNER}")
+        run(notebook, f"%sshbox lab {GATE} {INNER}")  # and starts what was stopped
+        assert run(notebook, f"%%ssh --via {GATE} {INNER}\nls") == "kept\n"
         assert f"inside {GATE}" in run(notebook, "%sshbox list")
     finally:
         notebook.run(f"%sshbox rm {GATE}")
