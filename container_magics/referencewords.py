@@ -199,6 +199,7 @@ a name that does not; the rest is shown as ever, and so is compared.
   is built on it is.
 - The figures of `%vm compare` are `VARIES`, and how its processor was made is left out; whose
   kernel it is, process 1, and which of the two takes more are shown.
+- The text of an exercise has the names of its values in capitals: each reader has others.
 - `%engine` says only that an engine answers.
 - There are no live updates: one display when the work is done. A pull that a run needs is silent.
 """

@@ -79,6 +79,11 @@ class Exercise:
         """What makes a clean start."""
         return self.reset or self.setup
 
+    @property
+    def text_for_all(self) -> str:
+        """The text with each value's name in capitals: what is saved for other readers."""
+        return filled(self.text, {one.name: one.name.upper() for one in self.values})
+
     def for_student(self, seed: str) -> Exercise:
         """The exercise with its values drawn for the student of that seed."""
         drawn = {one.name: one.drawn(f"{seed}/{self.name}") for one in self.values}

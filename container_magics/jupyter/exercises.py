@@ -99,11 +99,12 @@ class Exercises:
     def named(self, name: str) -> Exercise:
         """The exercise of that name, the last one for ""; UsageError when there is none."""
         if not name and not self._last:
-            raise UsageError("No exercise was begun yet.", hint="Run its %%exercise cell first.")
+            raise UsageError("No exercise was begun yet.", hint="Run its `%exercise` cell first.")
         if (name or self._last) not in self._known:
             raise UsageError(
-                f"There is no exercise {name!r} in this notebook.",
-                hint=nearest(name, self._known) or "Run its %%exercise cell first.",
+                f"The exercise {name!r} was not begun since the kernel started.",
+                hint=_near(name, self._known)
+                or f"First run the cell that shows it: `%exercise {name}`.",
             )
         self._last = name or self._last
         return self._known[self._last]
@@ -174,7 +175,10 @@ def with_points(record: Record, points: float) -> Record:
 
 def nearest(name: str, known: dict[str, Exercise]) -> str:
     """ "Did you mean ...?", or which there are; "" for none."""
+    return _near(name, known) or (f"There is: {', '.join(known)}." if known else "")
+
+
+def _near(name: str, known: dict[str, Exercise]) -> str:
+    """ "Did you mean ...?"; "" where none is near."""
     near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"Did you mean {near[0]}?"
-    return f"There is: {', '.join(known)}." if known else ""
+    return f"Did you mean {near[0]}?" if near else ""

@@ -83,6 +83,9 @@ def test_the_story_of_an_exercise(notebook: Notebook, box: str) -> None:
     assert "has 2 hints for you" in notebook.run("%check hello").text
     assert "Hint 1 of 2: `%%ssh" in notebook.run("%hint").text
     assert "Hint 2 of 2: `echo" in notebook.run("%hint hello").text
+    again = notebook.run("%hint hello")
+    assert again.text.index("Hint 1 of 2: ") < again.text.index("%solve hello")
+    assert "`" not in again.html, "what stands between backticks is drawn as code"
     notebook.run(f"%%ssh {BOX}\necho wrong > hello")
     assert "has another word in it" in notebook.run("%check").text
     assert "`%solve hello`" in notebook.run("%check").text
@@ -207,6 +210,20 @@ def test_ipython_s_own_reset_still_works(own: Notebook) -> None:
     own.run("kept = 1")
     own.run("%reset -f")
     assert own.run("kept").error == "NameError"
+
+
+def test_the_reset_of_an_exercise_never_clears_the_notebook(own: Notebook) -> None:
+    """A student who says yes to IPython's question would lose the variables."""
+    own.run("kept = 1")
+    for line in ("%reset later", "%reset later -f", "%reset -f later"):
+        seen = own.run(line)
+        assert seen.error == "UsageError", line
+        assert "First run the cell that shows it: `%exercise later`" in seen.told
+    begun(own, PYTHON)
+    assert own.run("%reset later").error == "UsageError"
+    assert own.run("kept").text == "1"
+    own.run("%reset -f out")
+    assert own.run("kept").text == "1"
 
 
 def test_the_progress_lies_beside_the_notebook_and_outlives_the_kernel(

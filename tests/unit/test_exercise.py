@@ -164,3 +164,12 @@ def test_a_file_that_cannot_be_read_says_why(text: str, says: str) -> None:
 def test_exercises_are_equal_by_what_they_hold() -> None:
     assert isinstance(parse_exercise("hello", BODY), Exercise)
     assert parse_exercise("hello", BODY) != parse_exercise("other", BODY)
+
+
+def test_the_text_for_all_readers_has_nobody_s_values() -> None:
+    body = (
+        "Answer {{number}} at {{port}}, and leave {{this}}.\n--- values\nnumber = 3..99\n"
+        "port = 1..9\n--- check\ntrue\n--- solution\ny"
+    )
+    found = parse_exercise("one", body)
+    assert found.text_for_all == "Answer NUMBER at PORT, and leave {{this}}."

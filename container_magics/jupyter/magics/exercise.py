@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from container_magics.jupyter.workbench import Workbench
 
 
+OF_IPYTHON = ("in", "out", "dhist", "array")
+"""What IPython's own %reset takes beside its flags (`IPython/core/magics/namespace.py`)."""
+
+
 @magics_class
 class ExerciseMagics(BenchMagics):
     """The magics of exercises."""
@@ -54,7 +58,9 @@ class ExerciseMagics(BenchMagics):
         from container_magics.jupyter.publish import show
         from container_magics.view.present import exercise as present
 
-        show_markdown(exercise.for_student(self.exercises.seed).text)
+        mine = exercise.for_student(self.exercises.seed)
+        # in stable mode others read what is saved, and their values are not this user's
+        show_markdown(exercise.text_for_all if self.bench.stable else mine.text)
         mine, record = self.exercises.begin(exercise)
         show(present.standing(mine.name, record, len(mine.hints)))
 
@@ -111,14 +117,17 @@ class ExerciseMagics(BenchMagics):
     @line_magic
     @told(flags.reset_parser)
     def reset(self, line: str) -> None:
-        """Make a clean start of an exercise; else IPython's own %reset."""
+        """Make a clean start of an exercise; IPython's own %reset where no exercise is named."""
         from container_magics.jupyter.publish import show
         from container_magics.view.present import exercise as present
 
-        word = line.split()[0] if line.split() else ""
-        if not self.exercises.knows(word):
+        named = [word for word in line.split() if not word.startswith("-")]
+        unknown = [word for word in named if not self.exercises.knows(word)]
+        if unknown == named and all(word in OF_IPYTHON for word in named):
             self._usual_reset(line)
             return
+        for word in unknown:
+            self.exercises.named(word)  # UsageError: what it says comes before what a flag is
         exercise = self.exercises.named(flags.reset_parser().parse(line).name)
         self.exercises.reset(exercise)
         show(present.begun_anew(exercise.name))

@@ -34,10 +34,12 @@ def hinted(name: str, hints: Sequence[str], shown: int, *, again: bool = False) 
         return Note(f"{name} has no hints.", hint=f"`%solve {name}` shows how it is done.")
     last = shown >= len(hints)
     if again:
-        facts = tuple(f"{number}: {hint}" for number, hint in enumerate(hints, 1))
-        return Note(
-            f"All hints of {name}:", hint=f"`%solve {name}` shows how it is done.", facts=facts
+        of = len(hints)
+        notes = tuple(
+            Note(f"Hint {number} of {of}: {hint}") for number, hint in enumerate(hints, 1)
         )
+        solve = Note(f"That is all; `%solve {name}` shows how it is done.")
+        return Group((*notes, solve), title=f"All hints of {name}")
     return Note(
         f"Hint {shown} of {len(hints)}: {hints[shown - 1]}",
         hint=f"That was the last one; `%solve {name}` shows how it is done." if last else "",
