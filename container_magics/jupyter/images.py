@@ -51,8 +51,9 @@ def history(bench: Workbench, words: Namespace) -> None:
     """The instructions that made it."""
     (name,) = exactly(1, words, "%image")
     lines = engine_images.history(bench.engine, name)
-    ground = engine_images.history(bench.engine, BASE) if base_layers(bench, name) else ()
-    show(lists.history(lines, base=ground))
+    on_base = engine_images.shared_layers(bench.engine, name, BASE)
+    ground = engine_images.history(bench.engine, BASE) if on_base else ()
+    show(lists.history(lines, base=ground, stable=bench.stable))
 
 
 def inspect(bench: Workbench, words: Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +12,16 @@ from hypothesis import strategies as st
 
 from container_magics.core import pathtree
 from container_magics.core.layerrules import check
-from container_magics.core.layers import Entry, ImageLayers, Kind, Layer, clean, entry_of, shown
+from container_magics.core.layers import (
+    Entry,
+    ImageLayers,
+    Kind,
+    Layer,
+    Way,
+    clean,
+    entry_of,
+    shown,
+)
 from container_magics.core.layersteps import ghost_entry, ghosts_after, merged, seen_after
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.core.layerwaste import dive, wastes
@@ -345,6 +355,38 @@ def test_the_view_says_who_wasted_what() -> None:
     assert isinstance(stack, Stack)
     assert [row.hidden for row in stack.rows] == [0.4, 0.0]
     assert stack.rows[1].nodes[0].children[0].children[0].mark == "hidden"
+
+
+def test_a_way_that_gave_nothing_is_not_told() -> None:
+    found = replace(tree([e("a", size=1)]), ways=(Way("memory", 1, 0.0), Way("records", 0, 0.0)))
+    text = plain(present.layers(found, "a"))
+    assert "1 layer from memory (0.00 s)" in text
+    assert "records" not in text
+
+
+def test_what_the_reader_has_not_made_is_not_counted() -> None:
+    """The same words as in stable mode, of which the course's texts speak."""
+    base = [e("etc/motd", size=286), e("usr", size=138_000_000)]
+    found = tree(base, [e("etc/motd", size=17)])
+    text = plain(present.layers(found, "greeter:1", base_rows=1))
+    assert "2 layers, 17 B above the base image, of which 17 B can be seen" in text
+    assert "1  the base image" in text
+    assert "138 MB" in text
+    assert "✓ No layer hides bytes of another" in text
+    assert "100.0 % (visible bytes / all layers' bytes above the base image)" in text
+    assert "SIZE" in plain(present.layers(found, "greeter:1", base_rows=1, stable=True))
+    heavy = tree(base, [e("scratch", size=20)], [e("scratch", "whiteout")])
+    assert "0.0 %" in plain(present.layers(heavy, "heavy:1", base_rows=1))
+    alone = plain(present.layers(tree(base), "base", base_rows=1))
+    assert "1 layer, 138 MB, of which 138 MB can be seen" in alone
+
+
+def test_what_a_container_alone_hides_is_no_fault_of_the_image() -> None:
+    found = tree([e("etc/motd", size=286)], [e("etc/motd", "whiteout")])
+    layers = (found.layers[0], replace(found.layers[1], writable=True))
+    text = plain(present.layers(replace(found, layers=layers), "diary"))
+    assert "286 B of the image cannot be seen in this container." in text
+    assert "RUN" not in text.split("cannot be seen")[1]
 
 
 def test_the_view_of_an_owner() -> None:

@@ -63,7 +63,7 @@ class LayersMagics(BenchMagics):
         words.diff = words.diff or words.other
         if words.rules:
             check_spelling(words.rules)
-        base_rows = self.base_rows(words.image)
+        base_rows = self.base_rows(words.image) if self.bench.stable else 0
         sources = self.bench.layer_sources(helper=words.helper)
         # Files of the base image are read by its own layers, which one row for all cannot name.
         files_asked = words.packages or words.secrets or words.show or words.diff
@@ -84,7 +84,8 @@ class LayersMagics(BenchMagics):
             return explorer(self.bench, tree, words.image)
         if not asked and not words.rules:
             stable = self.bench.stable
-            show(present.layers(tree, words.image, stable=stable, on_base=bool(base_rows)))
+            below = min(1, base_rows) if stable else self.base_rows(words.image)
+            show(present.layers(tree, words.image, stable=stable, base_rows=below))
         if len(answered) == 1 and asked[0] not in ("show", "tree") and not words.rules:
             return answered[0]
         for one in answered:
@@ -116,12 +117,12 @@ class LayersMagics(BenchMagics):
         return found
 
     def base_rows(self, image: str) -> int:
-        """In stable mode how many rows of the history are the base image's; else 0."""
+        """How many rows of the history are the course's base image; 0 without it."""
         from container_magics.engine import images
         from container_magics.engine.base import BASE
         from container_magics.session.layers import image_of, is_elsewhere
 
-        if not self.bench.stable or is_elsewhere(image):
+        if is_elsewhere(image):
             return 0
         engine = self.bench.engine
         shared = images.shared_layers(engine, image_of(engine, image), BASE)

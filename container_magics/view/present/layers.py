@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from container_magics.core import units
@@ -33,7 +34,8 @@ WASTES_SHOWN = 5
 NAME_LENGTH = 80
 INSTRUCTION_LENGTH = 100
 FORMULA = "visible bytes / all layers' bytes"
-ABOVE = " above the base image"
+THE_BASE = "the base image"
+ABOVE = f" above {THE_BASE}"
 BASE_BAR_BYTES = 140_000_000  # about its size: the length of its bar where the true one is masked
 
 _VERBS: dict[Cause, str] = {
@@ -68,17 +70,19 @@ def layers(
     image: str,
     *,
     stable: bool = False,
-    on_base: bool = False,
+    base_rows: int = 0,
     nodes: int = NODES_SHOWN,
 ) -> View:
     """The stack of layers, the waste in words and the efficiency. ``image`` as it was typed.
 
-    ``stable`` leaves out when layers were created and how they were read: it varies. With
-    ``on_base`` the oldest layer is the course's base image, and its bytes, which the packages
-    of the day decide, are neither shown nor counted. ``nodes`` is about how many names are
-    shown under all layers together, the largest; 0 for none.
+    The oldest ``base_rows`` rows are the course's base image: what they hold is not counted, for
+    the reader has not made it. ``stable`` leaves out when layers were created, how they were
+    read, and the bytes of the base image, which is one row then: it varies. ``nodes`` is about
+    how many names are shown under all layers together, the largest; 0 for none.
     """
-    counted = above(tree, 1) if on_base else tree
+    # what a reader asks of the base image itself is no share above it
+    on_base = base_rows > 0 and (stable or base_rows < len(tree.layers))
+    counted = above(tree, base_rows) if on_base else tree
     real = [layer for layer in tree.layers if not layer.empty]
     caption = (
         f"{units.count(len(real), 'layer')}, {units.size(counted.total_bytes)}"
@@ -86,13 +90,14 @@ def layers(
         f"{'' if stable else read_by(tree.ways)}"
     )
     sizes = [layer.size_bytes for layer in counted.layers]
-    if on_base:
+    if on_base and stable:
         sizes[0] = BASE_BAR_BYTES
     widest = max(sizes, default=0) or 1
     rows = _rows(counted, stable, nodes, widest)
-    if on_base:
-        label, fraction = f"1  {instruction(tree.layers[0])}", sizes[0] / widest
-        rows = (StackRow(label, "SIZE", fraction), *rows[1:])
+    if on_base and stable:
+        rows = (StackRow(f"1  {THE_BASE}", "SIZE", sizes[0] / widest), *rows[1:])
+    elif on_base and base_rows == 1:
+        rows = (replace(rows[0], label=f"1  {THE_BASE}"), *rows[1:])
     views = (Stack(rows, caption), *_waste_views(counted), _efficiency(counted, on_base=on_base))
     return Group(views, title=f"Layers of {image}")
 
@@ -250,6 +255,9 @@ def _waste_views(tree: LayerTree) -> tuple[View, ...]:
     rest = sum(waste.size_bytes for waste in found[WASTES_SHOWN:])
     if rest:
         facts += (f"and {units.size(rest)} in smaller ones",)
+    if tree.layers[found[0].hider].writable:  # no instruction made it, and no other one helps
+        text = f"{units.size(tree.hidden_bytes)} of the image cannot be seen in this container."
+        return (Note(text, "info", hint="The image itself is as it was.", facts=facts),)
     text = f"{units.size(tree.hidden_bytes)} are shipped, though a later layer hides them."
     return (Note(text, "warning", hint=_REMEDIES[found[0].cause], facts=facts),)
 

@@ -80,12 +80,15 @@ def short(image_id: str) -> str:
     return image_id.partition(":")[2][:SHORT_ID] or image_id[:SHORT_ID]
 
 
-def history(lines: Sequence[HistoryLine], *, base: Sequence[HistoryLine] = ()) -> View:
-    """One row an instruction, oldest first. ``base`` are the lines of the base image, which is
-    one row without its size, for stable mode."""
+def history(
+    lines: Sequence[HistoryLine], *, base: Sequence[HistoryLine] = (), stable: bool = False
+) -> View:
+    """One row an instruction, oldest first. ``base`` are the lines of the base image: one alone
+    is called so, and in stable mode they are one row without its size."""
     rows = tuple((as_written(line.instruction), size(line.size_bytes)) for line in lines)
-    if base:
-        rows = (("the base image", "SIZE"), *rows[len(base) :])
+    if base and (stable or len(base) == 1):
+        total = size(sum(line.size_bytes for line in base))
+        rows = (("the base image", "SIZE" if stable else total), *rows[len(base) :])
     return Table((Column("instruction, oldest first"), Column("adds", "right")), rows)
 
 
