@@ -115,7 +115,8 @@ def test_an_emulated_machine_is_not_passed_off_as_more() -> None:
 
 def test_a_bar_is_as_long_as_its_figure() -> None:
     drawn = html(view_of(BOTH))
-    assert "width:5%" in drawn, "0.5 s beside 10 s"
+    assert 'value="0.05"' in drawn, "0.5 s beside 10 s"
+    assert "newest first" not in drawn, "as above layers"
     assert "<script" not in drawn
 
 

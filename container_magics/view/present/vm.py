@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from container_magics.core.units import count, duration, size
 from container_magics.core.vm import Comparison, Kvm, Side
-from container_magics.view.model import Column, Group, Meter, Note, Stack, StackRow, Table, View
+from container_magics.view.model import Column, Group, Meter, Note, Table, View
 
 VARIES = "VARIES"
 """Stands for a figure of this run in the stable mode."""
@@ -57,9 +57,12 @@ def table(box: Side, vm: Side, state: Comparison, *, stable: bool) -> View:
         ("disk of its own", told(size(box.own_bytes)), told(size(vm.own_bytes))),
         ("kernel inside", *(kernel(each, state.host_kernel, stable=stable) for each in (box, vm))),
         ("process 1 inside", box.inside.first, vm.inside.first),
-        ("processes inside", *(told(str(each.inside.processes)) for each in (box, vm))),
+        (
+            "processes inside, during a login",
+            *(told(str(each.inside.processes)) for each in (box, vm)),
+        ),
         ("the kernel's own threads", *(threads(each, stable=stable) for each in (box, vm))),
-        ("what the host sees", *(seen(each, stable=stable) for each in (box, vm))),
+        ("what the host sees, after it", *(seen(each, stable=stable) for each in (box, vm))),
         (
             "the wall is made by",
             "the kernel",
@@ -127,9 +130,8 @@ BARS: tuple[tuple[str, Value, Callable[[float], str]], ...] = (
 def bars(box: Side, vm: Side, caption: str, value: Value, told: Callable[[float], str]) -> View:
     """One figure of both as bars, whose lengths are in proportion."""
     most = max(value(box), value(vm)) or 1.0
-    # a stack's first row is drawn at the bottom
-    rows = tuple(StackRow(s.name, told(value(s)), value(s) / most) for s in (vm, box))
-    return Stack(rows, caption)
+    meters = tuple(Meter(s.name, value(s) / most, told(value(s))) for s in (box, vm))
+    return Group(meters, title=caption)
 
 
 def larger(box: Side, vm: Side) -> tuple[tuple[str, str], ...]:
