@@ -148,6 +148,12 @@ function plain(path: string): string {
   return path.replaceAll("\\", "/");
 }
 
+/** Whether the kernel started it ahead, for the next cell (docs/decisions/0012-spare.md): it bears the
+ * name of a spare also while a cell runs in it. */
+export function isSpare(container: Container): boolean {
+  return container.labels["container-magics.purpose"] === "spare";
+}
+
 /** Whether its programs are there, be they paused. */
 export function runs(container: Container): boolean {
   return ["running", "paused", "restarting"].includes(container.state);

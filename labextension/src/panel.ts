@@ -20,6 +20,7 @@ import {
   type ListName,
   grouped,
   imageName,
+  isSpare,
   particulars,
   runs,
   size,
@@ -181,7 +182,7 @@ export class Panel extends Widget {
       { class: `row ${up ? "up" : "down"}`, title: particulars(container) },
       element("span", { class: "dot", "aria-hidden": "true" }),
       element("span", { class: "name" }, name),
-      element("span", { class: "pale" }, told(state, image)),
+      element("span", { class: "pale" }, told(isSpare(container) ? trans.__("started ahead for a cell") : state, image)),
       element("span", { class: "buttons", role: "group", "aria-label": name }, ...buttons),
     );
     row.dataset.container = container.container_id;

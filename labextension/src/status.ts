@@ -4,7 +4,7 @@ import { Widget } from "@lumino/widgets";
 
 import { element } from "./dom";
 import type { Live } from "./live";
-import { runs } from "./model";
+import { isSpare, runs } from "./model";
 
 export class Status extends Widget {
   private readonly _button = element("button", { type: "button" });
@@ -32,7 +32,7 @@ export class Status extends Widget {
 
   protected override onUpdateRequest(): void {
     const { state, containers } = this._live.holdings;
-    const up = String(containers.filter(runs).length);
+    const up = String(containers.filter((one) => runs(one) && !isSpare(one)).length);
     const words = !state
       ? this._trans.__("Looking for an engine")
       : state.ok

@@ -1,7 +1,7 @@
 // What the sidebar holds after each message, and in which order it shows containers.
 import { describe, expect, it } from "vitest";
 
-import { type Container, LISTS, NOTHING, applied, grouped, particulars, size } from "../src/model";
+import { type Container, LISTS, NOTHING, applied, grouped, isSpare, particulars, size } from "../src/model";
 
 function container(name: string, more: Partial<Container> = {}): Container {
   return {
@@ -23,6 +23,14 @@ function names(containers: ReadonlyArray<Container>): string[] {
 }
 
 const UP = { ok: true, name: "Docker", version: "20.10", root: "/home/me", message: "", hint: "" };
+
+describe("a spare", () => {
+  it("is told from what a reader has started", () => {
+    expect(isSpare(container("cm-spare-1", { labels: { "container-magics.purpose": "spare" } }))).toBe(true);
+    expect(isSpare(container("cm-spare-2", { labels: { "container-magics.purpose": "cell" } }))).toBe(false);
+    expect(isSpare(container("mine"))).toBe(false);
+  });
+});
 
 describe("a message", () => {
   it("of an engine that answers has every list read", () => {
