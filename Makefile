@@ -56,8 +56,8 @@ clean:  ## stop our engines, and remove all that was made here but your lab fold
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/installed: $(SOURCES) | $(PY)
-	@echo "Installing Python packages: a minute or two the first time."
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Installing Python packages: two minutes the first time, and more on a slow or busy machine."
+	@$(PY) .ci/patiently 20 $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 $(PY):

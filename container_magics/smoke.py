@@ -42,7 +42,7 @@ def smoke(engine: Engine, report: Report) -> bool:
         ("build", partial(_build, engine, image)),
         ("run", partial(_run, engine, image)),
         ("layers", partial(_layers, engine, image)),
-        ("ssh login", partial(_ssh_login, engine, f"smoke-{own}")),
+        ("ssh login", partial(_ssh_login, engine, f"smoke-{own}", report)),
     )
     try:
         worked = [_part(name, work, report) for name, work in parts]
@@ -93,9 +93,10 @@ def _layers(engine: Engine, image: str) -> None:
         raise WorkFailed("The image's layers do not say which of them owns /smoke.txt.")
 
 
-def _ssh_login(engine: Engine, name: str) -> None:
+def _ssh_login(engine: Engine, name: str, report: Report) -> None:
     """The first time this builds the box's image, which stays: the course needs it."""
     if not boxspec.image_is_here(engine):
+        report(f"  {boxspec.IMAGE} is built, once: it takes half a minute")
         _finish(build(engine, boxspec.recipe()[0]))
     try:
         _log_in(engine, name)

@@ -108,7 +108,7 @@ def _get_base(engine: Engine, report: Report) -> None:
     if registry_answers(engine):
         pull_base(engine, report)
     else:
-        report(f"No registry answers within {PROBE_S:.0f} s: making it from Debian packages")
+        report("No registry answers: making it from Debian packages")
         make_base(engine, report)
 
 

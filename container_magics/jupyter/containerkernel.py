@@ -253,5 +253,6 @@ def launch(argv: Sequence[str]) -> None:
     ContainerKernel.early_engine = home.begin()
     history = state_dir(os.environ) / "history.sqlite"  # not among IPython's Python
     history.parent.mkdir(parents=True, exist_ok=True)
-    config = Config({"HistoryManager": {"hist_file": str(history)}})
+    quiet = {"log_level": "ERROR"}  # ipykernel warns of TCP, also where it is this machine's own
+    config = Config({"HistoryManager": {"hist_file": str(history)}, "IPKernelApp": quiet})
     IPKernelApp.launch_instance(words[:place], kernel_class=ContainerKernel, config=config)

@@ -41,5 +41,8 @@ def test_the_kernelspec_loads_the_extension_and_has_its_logos():
     folder = ROOT / "container_magics/jupyter/kernelspec"
     spec = json.loads((folder / "kernel.json").read_text())
     assert spec["argv"][-1] == "--ext=container_magics"
+    assert "--log-level=ERROR" in spec["argv"], (
+        "each kernel would warn of TCP in the lab's terminal"
+    )
     logos = {path.name for path in folder.glob("logo-*")}
     assert logos == {"logo-svg.svg", "logo-32x32.png", "logo-64x64.png"}
