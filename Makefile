@@ -5,7 +5,8 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 # What an installation is made of: a change of any of these installs anew.
-SOURCES := pyproject.toml $(shell find labextension -type f \
+SOURCES := pyproject.toml $(wildcard container_magics/jupyter/kernelspec*/kernel.json) \
+	$(shell find labextension -type f \
 	-not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/.yarn/*' \
 	-not -name '*.tsbuildinfo' -not -path '*/tests/*' 2>/dev/null)
 
