@@ -55,12 +55,13 @@ class ExerciseMagics(BenchMagics):
             self._begin(parse_exercise(words.name, cell, flags.settings(words)))
 
     def _begin(self, exercise: Exercise) -> None:
+        from container_magics.jupyter.exercises import STABLE_SEED
         from container_magics.jupyter.publish import show
         from container_magics.view.present import exercise as present
 
-        mine = exercise.for_student(self.exercises.seed)
-        # in stable mode others read what is saved, and their values are not this user's
-        show_markdown(exercise.text_for_all if self.bench.stable else mine.text)
+        seed = self.exercises.seed
+        nobody_s = seed == STABLE_SEED  # others read what is saved, and have values of their own
+        show_markdown(exercise.text_for_all if nobody_s else exercise.for_student(seed).text)
         mine, record = self.exercises.begin(exercise)
         show(present.standing(mine.name, record, len(mine.hints)))
 
