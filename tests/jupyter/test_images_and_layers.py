@@ -80,6 +80,7 @@ def test_layers_say_what_is_hidden_and_still_shipped(notebook: Notebook, built: 
     seen = notebook.run(f"%layers {built}")
     assert "RUN rm /big" in seen.text
     assert "3 MB are shipped, though a later layer hides them" in seen.text
+    assert "above the base image, of which" in seen.text, "as the texts of the course say"
     assert "efficiency" in seen.text
     assert "<details" in seen.html
 
