@@ -189,8 +189,8 @@ def test_much_that_holds_no_image_is_told(engine: Engine) -> None:
         list(load(engine, io.BytesIO(content), len(content), "a variable"))
 
 
-def test_a_cut_load_is_told(engine: Engine, pair: list[str], file: Path) -> None:
-    list(save(engine, pair, file))
+def test_a_cut_load_is_told(docker_builder: Engine, pair: list[str], file: Path) -> None:
+    list(save(docker_builder, pair, file))
     cut = Fault("cut", path="/images/load")
-    with through(engine, cut) as (broken, _), pytest.raises(EngineLost):
+    with through(docker_builder, cut) as (broken, _), pytest.raises(EngineLost):
         list(load_file(broken, file))
