@@ -49,7 +49,8 @@ CLOSE = """async (tree) => {
   tree.dispatchEvent(new KeyboardEvent("keydown", {key: "Home", bubbles: true}));
   while (!tree.querySelector('[data-index="0"]')) await frame();
   tree.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true}));
-  while (tree.querySelector('[aria-level="2"]')) await frame();
+  const shut = () => tree.querySelector('[data-index="0"]')?.ariaExpanded === "false";
+  while (tree.querySelector('[aria-level="2"]') || !shut()) await frame();
 }"""
 # Three seconds of scrolling, some 20 rows a frame: milliseconds between frames, and whether the
 # rows in sight are drawn in the end.
