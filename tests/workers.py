@@ -24,7 +24,8 @@ from container_magics.engine.statedir import STATE_VARIABLE, Places
 
 STATES = "CONTAINER_MAGICS_TEST_STATES"
 SLOWEST = ("test_faults.py", "test_course.py", "test_face.py", "test_class.py")
-"""They begin first: else one worker ends with one of them alone, minutes after the other."""
+"""They come first where there is one worker. With more, xdist gives files out by their number of
+tests, unless it is told --no-loadscope-reorder; then none of these keeps one alone at the end."""
 WORKER = "PYTEST_XDIST_WORKER"
 SEEN = "images-seen.json"
 """In a worker's state folder: image name -> the file of tests after which it was first there."""
@@ -41,7 +42,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first; all else in its order."""
+    """The slowest files first, all else in its order; of which xdist makes what SLOWEST says."""
     ranks = {name: rank for rank, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
