@@ -27,12 +27,13 @@ from oddimage import (
     sparse_layer,
 )  # fmt: skip
 
-from container_magics.core.layers import Entry, EntryScanner, ImageLayers, Layer
+from container_magics.core.layers import Entry, ImageLayers, Layer
 from container_magics.core.layertree import LayerTree, merge
 from container_magics.engine import flattened, layerhelper
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.layercache import LayerCache
 from container_magics.engine.layersources import Sources, read_image
+from tests.unit.imageforms import scanners_begun
 
 SAVE, RECORDS, CACHE = "docker save", "the engine's own records", "cache"
 HELPER, EXPORT = "a helper container", "an export, flattened"
@@ -292,17 +293,11 @@ def test_no_layer_is_read_twice(
     as_root: None, engine: Engine, odd: str, cache: LayerCache, monkeypatch: pytest.MonkeyPatch,
     helper: bool, records: bool, way: str,
 ) -> None:  # fmt: skip
-    scanners = list[EntryScanner]()
-    begin = EntryScanner.__init__
-
-    def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
-        scanners.append(self)
-        begin(self, *arguments, **more)
+    scanners = scanners_begun(monkeypatch)
 
     def layers_read() -> int:
         return sum(bool(scanner.members) for scanner in scanners)
 
-    monkeypatch.setattr(EntryScanner, "__init__", counted)
     sources = Sources(cache, records=records, helper=helper)
     first = image_of(engine, odd, sources)
     assert ways(first) == [(way, len(first.layers))]
@@ -323,14 +318,7 @@ def test_an_archive_is_read_but_for_the_layers_that_are_known(
     as_root: None, engine: Engine, odd: str, cache: LayerCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_of(engine, odd, Sources(cache))
-    scanners = list[EntryScanner]()
-    begin = EntryScanner.__init__
-
-    def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
-        scanners.append(self)
-        begin(self, *arguments, **more)
-
-    monkeypatch.setattr(EntryScanner, "__init__", counted)
+    scanners = scanners_begun(monkeypatch)
     more = layer_of((("fresh", FILE, b"f" * 99, {}),), tarfile.GNU_FORMAT)
     with loaded(engine, more, ground=odd) as second:
         image_of(engine, second, Sources(cache, records=False))

@@ -9,6 +9,9 @@ import json
 import tarfile
 from collections.abc import Callable
 
+import pytest
+
+from container_magics.core.layers import EntryScanner
 from container_magics.core.layerunpack import zstd
 
 BLOCK = 512
@@ -85,3 +88,16 @@ FORMS = {
     "oci-gzip": oci(ONE, TWO, pack=gzip.compress),
     "oci-zstd": oci(ONE, TWO, pack=zstd.compress),
 }
+
+
+def scanners_begun(monkeypatch: pytest.MonkeyPatch) -> list[EntryScanner]:
+    """The scanners that begin from now on, each as soon as it does: what is read is counted."""
+    scanners = list[EntryScanner]()
+    begin = EntryScanner.__init__
+
+    def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
+        scanners.append(self)
+        begin(self, *arguments, **more)
+
+    monkeypatch.setattr(EntryScanner, "__init__", counted)
+    return scanners

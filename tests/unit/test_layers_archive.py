@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from imageforms import blob, digest, tar
+from imageforms import blob, digest, scanners_begun, tar
 
 from container_magics.core import imagearchive
 from container_magics.core.imagearchive import MAX_PARTS, ImageArchive
@@ -256,14 +256,7 @@ def members_read(
     data: bytes, known: KnownLayers, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[ImageLayers, list[bytes]]:
     """The image, and the paths of all that was read for it."""
-    scanners = list[EntryScanner]()
-    begin = EntryScanner.__init__
-
-    def counted(self: EntryScanner, *arguments: int, **more: bool) -> None:
-        scanners.append(self)
-        begin(self, *arguments, **more)
-
-    monkeypatch.setattr(EntryScanner, "__init__", counted)
+    scanners = scanners_begun(monkeypatch)
     archive = ImageArchive(known=known)
     archive.feed(memoryview(data))
     archive.close()
