@@ -19,7 +19,9 @@ from container_magics.practice.boxfind import container_name, named_box
 from container_magics.session.run import run_inside
 from container_magics.session.stopper import Stopper
 
-PRELUDE = 'fail() { printf "%s\\n" "$*"; exit 1; }\ncd ~ 2>/dev/null || cd /\n'
+PRELUDE = 'exec 2>&1\nfail() { printf "%s\\n" "$*"; exit 1; }\ncd ~ 2>/dev/null || cd /\n'
+"""What stands before each script. Its two streams are one: neither an engine nor sshd keeps the
+order of what is written to two, and the last line is the sentence."""
 TAIL_BYTES = 8192
 LONGEST = 300
 
@@ -101,9 +103,9 @@ def _run(
 ) -> tuple[int, str]:
     """The status, and the end of what was written."""
     place = _place(engine, owner, script.on or exercise.settings.box)
-    shebang = script.code.startswith("#!")
-    code = script.code if shebang else PRELUDE + script.code
-    spec = ContainerSpec("", ("sh", "-c", code), user=script.user or _student(place))
+    spec = ContainerSpec(
+        "", ("sh", "-c", PRELUDE + script.code), user=script.user or _student(place)
+    )
     stopper = stopper or Stopper(exercise.settings.timeout_s)
     tail, status = b"", 0
     with closing(run_inside(engine, place["Id"], spec, stopper=stopper)) as events:

@@ -42,10 +42,8 @@ def check(made: Login, exercise: Exercise, script: Script) -> Verdict:
 def run(made: Login, exercise: Exercise, script: Script) -> tuple[int, str]:
     """(exit status, the end of what was written); the status is TIMED_OUT after its time, UNDONE
     when the student's shell ended before the script did. SshFailed when that shell hangs."""
-    shebang = script.code.startswith("#!")
-    code = script.code if shebang else PRELUDE + script.code
     limit_s, word = exercise.settings.timeout_s, secrets.token_hex(16)
-    command = shlex.join(("timeout", "-k", "1", f"{limit_s:g}", "sh", "-c", code))
+    command = shlex.join(("timeout", "-k", "1", f"{limit_s:g}", "sh", "-c", PRELUDE + script.code))
     # a shell that says `exit 0` in its ~/.bashrc does not come so far
     ending = f'; s=$?; printf \'\\n%s %s\\n\' {word} "$s"; exit "$s"'
     said, out = b"", b""

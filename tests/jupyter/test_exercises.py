@@ -170,6 +170,14 @@ def test_a_check_that_hangs_is_stopped(notebook: Notebook, box: str, code: str) 
     assert seen.took_s < 15
 
 
+def test_what_is_missing_is_the_last_that_was_written(notebook: Notebook, box: str) -> None:
+    """A program complains on stderr, the check then says on stdout what is missing: 20 times."""
+    script = "grep -q x word || fail 'There is no word.'"
+    begun(notebook, f"%%exercise order --box {BOX}\nx\n--- check\n{script}\n--- solution\ny")
+    seen = {notebook.run("%check").text.splitlines()[0] for _ in range(20)}
+    assert seen == {"Warning: order: There is no word."}
+
+
 def test_a_secret_that_a_check_prints_is_not_shown(notebook: Notebook, box: str) -> None:
     token = "ghp_" + "a1B2" * 9
     cell = f"%%exercise leak --box {BOX}\nx\n--- check\nfail 'token={token}'\n--- solution\ny"
