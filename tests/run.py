@@ -77,6 +77,8 @@ OTHERS = {
 }
 SETTLE_S = 15.0
 TIDY_S = 90.0
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""A worker takes a whole file of tests, and the slowest files come first (tests/workers.py)."""
 NBVAL = ("--nbval", "--nbval-cell-timeout=300")
 
 
@@ -121,7 +123,7 @@ def everything(engines: Sequence[Engine]) -> int:
     """All four parts; the closing line of the last pytest run is printed last."""
     whole = engines[0].endpoint.url == Places(STATE).url
     before = [take_inventory(each.api, whole_machine=whole) for each in engines]
-    workers = ("-n", str(len(engines)), "--dist", "loadfile") if len(engines) > 1 else ()
+    workers = ("-n", str(len(engines)), *BY_FILE) if len(engines) > 1 else ()
     statuses = [follow([".ci/javascript", "test"])[0]]
     say("\nThe notebooks, for the first time")
     statuses.append(follow(pytest(*NBVAL, *workers, "notebooks"))[0])

@@ -23,9 +23,21 @@ from leftovers import image_names
 from container_magics.engine.statedir import STATE_VARIABLE, Places
 
 STATES = "CONTAINER_MAGICS_TEST_STATES"
-SLOWEST = ("test_faults.py", "test_course.py", "test_face.py", "test_class.py")
-"""They come first where there is one worker. With more, xdist gives files out by their number of
-tests, unless it is told --no-loadscope-reorder; then none of these keeps one alone at the end."""
+SLOWEST = (
+    "test_faults.py",
+    "test_course.py",
+    "test_face.py",
+    "test_build.py",
+    "test_class.py",
+    "test_context.py",
+    "test_build_again.py",
+    "test_build_debug.py",
+    "test_provisioner.py",
+    "test_container_kernel.py",
+    "test_private.py",
+)
+"""They come first, and the short ones of tests/unit last: so none keeps one worker alone at the
+end. With --no-loadscope-reorder, xdist gives the files out in this order."""
 WORKER = "PYTEST_XDIST_WORKER"
 SEEN = "images-seen.json"
 """In a worker's state folder: image name -> the file of tests after which it was first there."""
@@ -42,9 +54,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first, all else in its order; of which xdist makes what SLOWEST says."""
+    """The slowest files first and the unit tests last, all else in its order between them."""
     ranks = {name: rank for rank, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+    last = len(ranks) + 1
+    items.sort(
+        key=lambda item: (
+            last if item.path.parent.name == "unit" else ranks.get(item.path.name, last - 1)
+        )
+    )
 
 
 @pytest.hookimpl(hookwrapper=True)
