@@ -68,12 +68,13 @@ def named(
     if not feature or NOBODY in path:
         return None
     try:
-        with suppress(EngineLost):  # by a connection that ended with the refusal: asked once more
-            if lets_through(engine, feature):
-                return None
-        if lets_through(engine, feature):
-            return None
+        try:
+            passes = lets_through(engine, feature)
+        except EngineLost:  # by a connection that ended with the refusal: asked once more
+            passes = lets_through(engine, feature)
     except ContainerMagicsError:  # what was refused first says more
+        return None
+    if passes:
         return None
     sentence = f"{feature}: {KEPT[0].lower()}{KEPT[1:]}."
     return KeptBack(
