@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from container_magics.core.facts import ContainerFacts
     from container_magics.jupyter.listing import Listing
     from container_magics.jupyter.workbench import Workbench
+    from container_magics.practice.box import Box
 
 CROWD = 3
 """From so many boxes on, those that a cell starts are shown in one table."""
@@ -76,20 +77,29 @@ def _start(
 
 
 def lab(bench: Workbench, request: BoxRequest) -> None:
-    """Start a private network of boxes, or find it where all of it runs as it is asked for."""
+    """Start a private network of boxes, or what is missing of one that is as it is asked for."""
     there = boxlab.find_lab(bench.engine, bench.owner, request.names)
-    if there and all(_fits(box.settings, request) for box in there):
-        for box in there:
-            sshbox.wait_until_ready(bench.engine, box)
-            shown(bench, box)
-        return
+    if not all(_fits(box.settings, request) for box in there.values()):
+        there = {}
+    missing = [name for name in request.names if name not in there]
+    for box in there.values():
+        sshbox.wait_until_ready(bench.engine, box)
+    if missing:
+        there |= {box.name: box for box in _started(bench, request, missing)}
+    for name in request.names:
+        shown(bench, there[name])
+
+
+def _started(bench: Workbench, request: BoxRequest, names: Sequence[str]) -> list[Box]:
+    """A lab made anew where all are named, and else those behind its gate that are."""
     ensure_image(bench, request.settings)
-    _forget(bench, request.names)
+    _forget(bench, names)
     stopper = Stopper()
+    engine, owner, gate, settings = bench.engine, bench.owner, request.names[0], request.settings
     with stop_button(stopper):
-        made = boxlab.start_lab(bench.engine, bench.owner, request.names, request.settings, stopper)
-    for box in made:
-        shown(bench, box)
+        if gate in names:
+            return boxlab.start_lab(engine, owner, names, settings, stopper)
+        return boxlab.start_missing(engine, owner, gate, names, settings, stopper)
 
 
 def reset(bench: Workbench, request: BoxRequest) -> None:

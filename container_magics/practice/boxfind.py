@@ -105,8 +105,13 @@ def located(engine: Engine, owner: Owner, facts: dict[str, Any], name: str) -> B
     """The box from what the engine says of its container. Raises what ``placed`` raises."""
     settings, container = settings_of(facts), facts["Name"].lstrip("/")
     ports = dict(verbs.published(engine, facts)) if settings.published else {}
-    via = None if settings.published else existing(engine, owner, settings.lab).address
-    return placed(name, container, settings, ports, via)
+    return placed(name, container, settings, ports, way_to(engine, owner, settings))
+
+
+def way_to(engine: Engine, owner: Owner, settings: BoxSettings) -> Address | None:
+    """The gate by which a box with these settings is reached; None where it has a port of its own.
+    SshFailed when there is no such gate."""
+    return None if settings.published else existing(engine, owner, settings.lab).address
 
 
 def placed(

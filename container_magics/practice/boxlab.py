@@ -14,7 +14,7 @@ from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner
 from container_magics.errors import ImageNotFound
-from container_magics.practice.boxfind import find, listed, name_of
+from container_magics.practice.boxfind import find, listed, name_of, way_to
 from container_magics.practice.boxspec import IMAGE
 from container_magics.practice.sshbox import Box, Looked, ready_after, start
 from container_magics.session.stopper import Stopper
@@ -38,17 +38,33 @@ def start_lab(
         return list(boxes)
 
 
-def find_lab(engine: Engine, owner: Owner, names: Sequence[str]) -> list[Box]:
-    """The boxes of a lab that is there, in that order, started again where they were stopped; []
-    where one of them is missing, or belongs to another lab. Raises what ``find`` raises."""
-    found = list[Box]()
+def find_lab(engine: Engine, owner: Owner, names: Sequence[str]) -> dict[str, Box]:
+    """The boxes of a lab that are there, by name, started again where they were stopped; none
+    where its gate is missing, or one belongs to another lab. Raises what ``find`` raises."""
+    found = dict[str, Box]()
     for name in names:
         box = find(engine, owner, name)
-        where = (box.settings.lab, box.settings.gate) if box else None
-        if box is None or where != (names[0], name == names[0]):
-            return []
-        found.append(box)
+        if box and (box.settings.lab, box.settings.gate) != (names[0], name == names[0]):
+            return {}
+        if box:
+            found[name] = box
+        elif name == names[0]:
+            return {}
     return found
+
+
+def start_missing(
+    engine: Engine,
+    owner: Owner,
+    gate: str,
+    names: Collection[str],
+    settings: BoxSettings,
+    stopper: Stopper,
+) -> list[Box]:
+    """Start boxes behind the gate of a lab that is there. Raises what ``starting`` raises."""
+    wanted = dict.fromkeys(names, replace(settings, lab=gate, gate=False))
+    with closing(starting(engine, owner, wanted, stopper)) as boxes:
+        return list(boxes)
 
 
 def start_all(
@@ -76,10 +92,10 @@ def starting(
     free: frozenset[str] = frozenset(),
 ) -> Generator[Box, None, None]:
     """Start fresh boxes at the same time, and yield them in order, each once one can log in to it:
-    close it when it was not read to its end. A gate stands before the boxes behind it, which have
-    one image. The first error of one is raised when all have come to an end. ``replacing`` as for
-    ``start``; ``free`` are names of which that is known. PolicyDenied, before any is made, where
-    they are too many together.
+    close it when it was not read to its end. A gate stands before the boxes behind it, or is there
+    already; they have one image. The first error of one is raised when all have come to an end.
+    ``replacing`` as for ``start``; ``free`` are names of which that is known. PolicyDenied, before
+    any is made, where they are too many together.
     """
     looked = Looked(free)
     if len(wanted) > 1:
@@ -89,7 +105,7 @@ def starting(
     def one(name: str, settings: BoxSettings, gate: Future[Box] | None = None) -> Box:
         events = start(engine, owner, name, settings, stopper, replacing=replacing, looked=looked)
         try:
-            via = gate.result().address if gate else None
+            via = gate.result().address if gate else way_to(engine, owner, settings)
         except BaseException:  # nobody would reach it
             for created in (each for each in events if isinstance(each, Created)):
                 verbs.remove(engine, created.container_id)

@@ -170,6 +170,11 @@ def test_a_lab_is_reached_over_its_gate_alone(
         run(notebook, f"%sshbox lab {GATE} {INNER}")  # and starts what was stopped
         assert run(notebook, f"%%ssh --via {GATE} {INNER}\nls") == "kept\n"
         assert f"inside {GATE}" in run(notebook, "%sshbox list")
+        run(notebook, f"%%ssh {GATE}\ntouch kept-at-the-gate")
+        run(notebook, f"%sshbox rm {INNER}")
+        run(notebook, f"%sshbox lab {GATE} {INNER}")  # and makes what is missing, and no more
+        assert run(notebook, f"%%ssh --via {GATE} {INNER}\nls") == ""
+        assert run(notebook, f"%%ssh {GATE}\nls") == "kept-at-the-gate\n"
     finally:
         notebook.run(f"%sshbox rm {GATE}")
     assert not engine.api.containers(all=True, filters={"name": "cm-test-inner"})
