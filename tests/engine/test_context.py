@@ -255,7 +255,9 @@ def test_a_file_that_grows_is_what_it_was_promised_to_be(bench: Bench, version: 
         with (large / "a.bin").open("ab") as file:
             file.write(b"more")
 
-    spec = bench.spec("COPY . /c", "RUN stat -c %s /c/a.bin; echo NONCE", context_dir=str(large))
+    # dockerd waits two seconds for what an ended container has written; 300 MB keep the disk busy
+    printing = "RUN stat -c %s /c/a.bin; echo NONCE; sleep 2"
+    spec = bench.spec("COPY . /c", printing, context_dir=str(large))
     result = meanwhile(bench, spec, grow, version)
     assert result.printed == f"{300 * MB}\n{bench.nonce}\n"
     assert result.state.context is not None
