@@ -200,6 +200,7 @@ def test_stable_says_the_same_whether_the_engine_knew_the_form_or_not(bench: Aga
         for content in (f"one {bench.nonce}\n", f"two {bench.nonce}\n"):
             (folder / "app.py").write_text(content)
             result = bench.run(spec)
+            assert result.error is None, (result.error, result.error.facts)
             told.append((present(result.state, stable=True), bench.why(result, stable=True)))
     assert result.steps()["COPY app.py /w/"] == "cached"
     assert told[:2] == told[2:]
