@@ -76,7 +76,7 @@ export class Panel extends Widget {
       images: new Section(trans.__("Images"), none, false),
       networks: new Section(trans.__("Networks"), none, false),
       volumes: new Section(trans.__("Volumes"), none, false),
-      disk: new Section(trans.__("Disk use"), trans.__("not measured"), false),
+      disk: new Section(trans.__("Disk use"), trans.__("not measured yet"), false),
     };
     this._measure = element("button", { type: "button", class: "jp-Button jp-mod-styled jp-mod-accept measure" }, trans.__("Measure"));
     this._measure.addEventListener("click", () => void this._measureDisk());
@@ -206,13 +206,20 @@ export class Panel extends Widget {
     draw("volumes", () =>
       holdings.volumes.map((one) => plainRow(one.name, told(one.driver, used(one.containers)))),
     );
-    draw("disk", () =>
-      (holdings.disk ?? []).map((one) => {
-        const free = this._trans.__("%1 in no use", size(one.reclaimable_bytes));
-        const name = `${one.kind} (${String(one.number)})`;
-        return plainRow(name, told(size(one.size_bytes), free));
-      }),
-    );
+    if (this._drawn?.disk !== holdings.disk) {
+      this._drawDisk(holdings.disk);
+    }
+  }
+
+  /** With what all of it takes beside the title; with nothing there before it is measured. */
+  private _drawDisk(disk: Holdings["disk"]): void {
+    const rows = (disk ?? []).map((one) => {
+      const free = this._trans.__("%1 in no use", size(one.reclaimable_bytes));
+      const name = `${one.kind} (${String(one.number)})`;
+      return plainRow(name, told(size(one.size_bytes), free));
+    });
+    const whole = (disk ?? []).reduce((sum, one) => sum + one.size_bytes, 0);
+    this._sections.disk.show(rows, disk ? size(whole) : "");
   }
 
   private _imageRow(image: Image): HTMLLIElement {

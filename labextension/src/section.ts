@@ -16,9 +16,10 @@ export class Section {
     this.node.open = open;
   }
 
-  /** Show the rows, in their order; those that are in their places already are not touched. */
-  show(rows: ReadonlyArray<HTMLLIElement>): void {
-    this._count.textContent = String(rows.length);
+  /** Show the rows, in their order; those that are in their places already are not touched.
+   * `figure` stands beside the title: how many they are, where nothing else is said. */
+  show(rows: ReadonlyArray<HTMLLIElement>, figure = String(rows.length)): void {
+    this._count.textContent = figure;
     const shown = rows.length ? rows : [element("li", { class: "pale" }, this._empty)];
     const kept = new Set<Element>(shown);
     for (const child of [...this._list.children]) {

@@ -91,6 +91,10 @@ def test_the_other_lists_are_live(lab: OpenLab, engine: Engine, base: str) -> No
     expect(images).to_contain_text(base)
     counted = side.locator("summary").filter(has_text="Networks").locator(".count")
     before = int(counted.inner_text())
+    # nobody has asked yet, and the engine takes seconds to count: so no figure is shown
+    disk = side.locator("details").filter(has_text="Disk use")
+    expect(disk.locator(".count")).to_be_empty()
+    expect(disk.locator("ul")).to_have_text("not measured yet")
     try:
         engine.api.create_network(name)
         expect(rows["Networks"]).to_contain_text(name, timeout=2000)
