@@ -33,6 +33,8 @@ ENGINE_PACKAGES = ("docker.io", "iptables", "iproute2", *TOOLS)
 COURSE_PROGRAMS = {"ssh": "openssh-client", "ps": "procps"}
 FIRST_PORT = 8888
 READY_S = 60.0
+CONFIG = Path(__file__).resolve().parent / "jupyter" / "config"
+"""Jupyter's configuration for our lab alone: a first visit is not asked about Jupyter's news."""
 START = "00-start.ipynb"
 """The course's first page; opened where the folder has it."""
 OPEN = "make lab"
@@ -193,7 +195,7 @@ def serve(folder: Path, port: int, *, browser: bool, report: Report) -> int:
     server = subprocess.Popen(  # noqa: S603 -- a list of words from our own code, no shell
         _command(port, page, browser=browser),
         cwd=folder,
-        env={**os.environ, "JUPYTER_TOKEN": token},
+        env={**os.environ, **_configured(os.environ), "JUPYTER_TOKEN": token},
         start_new_session=True,  # ^C is for us: the server would stop to ask whether it is meant
     )
     try:
@@ -224,6 +226,12 @@ def _command(port: int, page: str, *, browser: bool) -> list[str]:
         *(["--allow-root"] if os.geteuid() == 0 else []),
         *([] if browser else ["--no-browser"]),
     ]
+
+
+def _configured(environ: Mapping[str, str]) -> dict[str, str]:
+    """What has JupyterLab read ``CONFIG``, too. It holds defaults: a user's own settings win."""
+    before = environ.get("JUPYTER_CONFIG_PATH", "")
+    return {"JUPYTER_CONFIG_PATH": os.pathsep.join([*([before] if before else []), str(CONFIG)])}
 
 
 def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:

@@ -132,7 +132,7 @@ def purposes() -> Iterator[str]:
 
 
 # Read, but nobody sets them for our sake.
-OF_THE_SYSTEM = {"PATH", "NOTIFY_SOCKET"}
+OF_THE_SYSTEM = {"PATH", "NOTIFY_SOCKET", "JUPYTER_CONFIG_PATH"}
 
 
 def variables_read() -> Iterator[str]:

@@ -101,6 +101,7 @@ def test_the_extension_the_kernel_and_the_course_are_at_their_places(wheel: Path
     assert course
     assert {f"{NOTEBOOKS}/{name}" for name in course} <= data
     assert "container_magics/practice/image/Dockerfile" in names
+    assert "container_magics/jupyter/config/labconfig/default_setting_overrides.json" in names
     assert not [
         name for name in names if name.startswith(("tests/", "container_magics/labextension/"))
     ]

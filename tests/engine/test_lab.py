@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -152,6 +153,19 @@ def test_lab_serves_a_copy_of_the_course_on_loopback_behind_a_token(
         assert b".ipynb" in answer.read()
     assert sorted((tmp_path / "lab").glob("*.ipynb"))
     assert token not in Path(f"/proc/{server.pid}/cmdline").read_text()
+
+
+def test_the_lab_asks_no_newcomer_about_jupyters_news(
+    served: tuple[subprocess.Popen[str], str],
+) -> None:
+    """JupyterLab asks where this setting is "none", as it is by default."""
+    _, address = served
+    asked, token = address.split("/lab/")[0], address.split("?")[1]
+    setting = f"{asked}/lab/api/settings/@jupyterlab/apputils-extension:notification?{token}"
+    with DIRECT.open(setting) as answer:
+        shown = json.load(answer)
+    assert shown["schema"]["properties"]["fetchNews"]["default"] == "false"
+    assert "fetchNews" not in shown["settings"]  # the user's own file has none of it
 
 
 def test_ctrl_c_ends_the_lab_and_its_server(
