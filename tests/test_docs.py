@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ REFERENCE = ROOT / "docs" / "reference.md"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted((ROOT / "container_magics").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+IMAGES = ROOT / "docs" / "images"
+PICTURES = sorted(IMAGES.glob("*.png"))
+DRAWN = {"architecture.svg"}
+"""By hand: no test makes them, and none can find them old."""
 DOCUMENTED = [magic for magics in NOUNS.values() for magic in magics]
 PARSERS = [magic.parser() for magic in DOCUMENTED] + list(commands(cli.make_parser()))
 LINK = re.compile(r"\]\(([^)\s]+)\)|\bsrc=\"([^\"]+)\"|\bhref=\"([^\"]+)\"")
@@ -191,6 +196,22 @@ def test_a_dead_link_is_seen(tmp_path: Path) -> None:
 def targets() -> set[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=title)
+def test_a_picture_is_the_one_that_its_test_made(path: Path) -> None:
+    """The test compares what the picture says with what it sees (tests/browser/picturewords.py)."""
+    kept = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert kept["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest(), f"run {kept['test']}"
+    file, _, test = kept["test"].partition("[")[0].partition("::")
+    assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_every_picture_is_made_by_a_test() -> None:
+    kept = {path.name for path in IMAGES.iterdir()}
+    made = {name.with_suffix(kind).name for name in PICTURES for kind in (".png", ".json")}
+    assert PICTURES
+    assert kept - made == DRAWN
 
 
 @pytest.mark.parametrize("path", PAGES, ids=title)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import picturewords
 from labserver import Server
 from playwright.sync_api import Locator, Page, expect
 
@@ -115,13 +116,15 @@ class LabPage:
         self.menu("View", "Appearance", "Show Left Sidebar")
         expect(self.page.locator(".jp-FileBrowser")).to_be_hidden()
 
-    def save_picture(self, path: Path, *, top: Locator) -> None:
-        """The window as a PNG, scrolled so that ``top`` is at its upper edge."""
+    def save_picture(self, path: Path, *, top: Locator, own: str = "") -> None:
+        """The window as a PNG, scrolled so that the cell ``top`` is at its upper edge; fails where
+        docs/images has one that says something else (see picturewords.py, also for ``own``)."""
         top.evaluate("cell => cell.scrollIntoView({block: 'start'})")
         self.page.mouse.move(0, 0)
         self.page.wait_for_timeout(500)  # for the toolbar that follows the chosen cell
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path)
+        picturewords.check(path, self.page, top, own)
 
     def _code(self) -> Iterable[tuple[int, dict[str, Any]]]:
         return ((at, cell) for at, cell in enumerate(self.cells) if cell["cell_type"] == "code")

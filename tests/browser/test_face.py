@@ -391,7 +391,8 @@ def test_cells_have_their_languages(
     assert comment not in (plain, keyword)
     assert token(notebook.drawn.nth(2), "# the front") == comment
     panel(page).get_by_text("Images", exact=True).click()
-    notebook.save_picture(pictures / f"sidebar-{theme.lower()}.png", top=notebook.drawn.nth(0))
+    picture = pictures / f"sidebar-{theme.lower()}.png"
+    notebook.save_picture(picture, top=notebook.drawn.nth(0), own=box)
 
     editor = notebook.drawn.nth(4).locator(".cm-content")
     editor.click()
