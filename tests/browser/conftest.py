@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hostilebox import hostile as hostile  # a fixture, for two files
 from labpage import LabPage
 from labserver import SETTINGS, serve, write_settings
 from playwright.sync_api import Browser, sync_playwright

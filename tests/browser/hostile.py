@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Dialog, Page, Request
+from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request
 
 HOST = "strike.invalid"
 """Such a host is never found (RFC 2606)."""
@@ -61,3 +61,11 @@ class Hook:
         assert self.counted["call"] == before["call"] + 1
         page.locator("img.control").evaluate("one => one.remove()")
         self.counted = before
+
+
+def touch(areas: Locator) -> None:
+    """What a reader does: open all that opens, and move over it."""
+    areas.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    for area in areas.all():
+        area.hover(force=True)
+    areas.page.wait_for_timeout(500)  # for what would come late: a script that is loaded

@@ -2,88 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
 import sys
-import tarfile
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import docker
 import nbformat
-import pytest
-from hostile import Hook, payloads
+from hostile import Hook, payloads, touch
+from hostilebox import FILE, LAST
 from labpage import LabPage
-from playwright.sync_api import Browser, Locator, Page, expect
-
-from container_magics.engine.base import BASE
-from container_magics.engine.client import Engine
+from playwright.sync_api import Browser, Page, expect
 
 OpenLab = Callable[..., LabPage]
 KERNEL = {"kernelspec": {"name": "container-magics", "display_name": "Python (containers)"}}
 NEEDED_PAYLOADS = 60
-LAST = "the last line of all"
-FILE = "/payloads"
-REMOVAL_S = 30
-
-
-@pytest.fixture
-def hostile(engine: Engine, base: str) -> Iterator[str]:
-    """A container that is named ``hostile-…``, and an image of that name made from it; labels,
-    log, command, environment, files and the image's comment are payloads."""
-    name, texts = f"hostile-{uuid.uuid4().hex[:8]}", payloads()
-    labels = {f"{at} {text}": text for at, text in enumerate(texts)}
-    made = engine.api.create_container(
-        BASE,
-        ["sh", "-c", f"cat {FILE}; sleep 600", texts[0]],
-        name=name,
-        labels=labels,
-        environment={f"E{at}": text for at, text in enumerate(texts)},
-        hostname="hostile",
-    )
-    engine.api.put_archive(made["Id"], "/", archive(texts))
-    engine.api.start(made["Id"])
-    engine.api.commit(name, repository=name, message=texts[1], author=texts[2])
-    yield name
-    remove(engine.api, name)
-
-
-def remove(api: docker.APIClient, name: str) -> None:
-    """Take the container and the image away. Of the image another may wait for a next cell, or be
-    just made: by force the image would lose its name alone, and stay."""
-    with suppress(docker.errors.NotFound):
-        api.remove_container(name, force=True)
-    limit_s = time.monotonic() + REMOVAL_S
-    while True:
-        for each in api.containers(all=True, filters={"ancestor": name}):
-            with suppress(docker.errors.APIError):  # it is gone, or being removed
-                api.remove_container(each["Id"], force=True)
-        try:
-            api.remove_image(name)
-        except docker.errors.NotFound:
-            return
-        except docker.errors.APIError:  # a container has it
-            assert time.monotonic() < limit_s
-            time.sleep(0.1)
-        else:
-            return
-
-
-def archive(texts: list[str]) -> bytes:
-    """A file with all payloads, and a file named by each (but for what no name can hold)."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        whole = "\n".join([*texts, LAST, ""]).encode()
-        for name, data in [(FILE, whole), *((text[:80], b"x") for text in texts)]:
-            entry = tarfile.TarInfo("srv/" + name.replace("/", "∕") if name != FILE else FILE[1:])
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return packed.getvalue()
 
 
 def test_the_payloads_run_where_they_are_taken_for_html(browser: Browser) -> None:
@@ -209,14 +145,6 @@ def static_page(notebook: LabPage, hook: Hook) -> None:
     touch(page.locator(".jp-OutputArea"))
     assert not hook.counted
     hook.counts_on(page)
-
-
-def touch(areas: Locator) -> None:
-    """What a reader does: open all that opens, and move over it."""
-    areas.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
-    for area in areas.all():
-        area.hover(force=True)
-    areas.page.wait_for_timeout(500)  # for what would come late: a script that is loaded
 
 
 def outputs(path: Path) -> list[object]:
