@@ -51,8 +51,9 @@ def add_flags(add: Callable[..., Any]) -> None:
     add("--find", metavar="GLOB", help="every path in any layer that fits, seen or hidden; a glob "
         "without / fits names in any folder")  # fmt: skip
     add("--big", metavar="N", type=number, help="the N largest files of all layers")
-    add("--wasted", action="store_true", help="paths whose bytes are shipped and hidden")
-    add("--hidden", action="store_true", help="all hidden bytes: whose, who hides them, and how")
+    add("--wasted", action="store_true", help="what is shipped for nothing, summed for each path")
+    add("--hidden", action="store_true", help="the same, a line for each hidden file: which layer "
+        "has it, which hides it, and how")  # fmt: skip
     add("--tree", metavar="STEP", nargs="?", type=number, const=0, help="the files after layer "
         "STEP, or in the end, with what that layer added, changed and hid")  # fmt: skip
     add("--alone", action="store_true", help="with --tree: the files of that layer alone")
