@@ -21,7 +21,7 @@ VARIES = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"SHA256:\S+", "SHA256:KEY"),
     (r"(/[\w.~-]+){4,}", "PATH"),
-    (r"\b(localhost|docker\.io/library)/", ""),  # as Podman names images
+    (r"\b(localhost|[a-z.]+/library)/", ""),  # as Podman names images
     (r"\b[0-9a-f]{8,}\b", "ID"),
     (r"\b[\d.]+ ?(ms|s|min|seconds?|minutes?)\b", "TIME"),
     (r"\b[\d.]+ ?[kMGT]?B\b", "SIZE"),
