@@ -117,7 +117,7 @@ class Loader {
   }
 
   update(update: ViewUpdate): void {
-    if (update.docChanged) {
+    if (update.docChanged && modeIn(update.state) !== this._wanted) {
       this._look(update.state);
     }
   }
@@ -129,13 +129,15 @@ class Loader {
   private _look(state: EditorState): void {
     const mode = modeIn(state);
     this._wanted = mode;
-    if (mode === null || made.has(mode)) {
+    if (mode === null) {
       return;
     }
+    // Also one that is there: it may have come after this editor's extension was made.
     load(mode).then(
       () => {
-        if (this._wanted === mode) {
-          this._view.dispatch({ effects: this._language.reconfigure(languageOf(mode)) });
+        const language = languageOf(mode);
+        if (this._wanted === mode && this._language.get(this._view.state) !== language) {
+          this._view.dispatch({ effects: this._language.reconfigure(language) });
         }
       },
       (error: unknown) => {

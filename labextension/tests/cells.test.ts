@@ -65,6 +65,16 @@ describe("the editor", () => {
     });
   });
 
+  it("has a language whose parser came between the making of its extension and of its view", async () => {
+    const doc = "%%container db --as ruby\nputs 1";
+    const extensions = cellLanguage(doc);
+    await load("ruby");
+    const view = new EditorView({ doc, extensions });
+    await vi.waitFor(() => {
+      expect(nameOf(view.state)).toBe("cell-ruby");
+    });
+  });
+
   it("colours a Dockerfile under its magic", () => {
     const found = tokens(opened("%%image app\nFROM debian:bookworm\n# why\nRUN echo 'FROM'\n"));
     expect(found).toContainEqual(["%%image app", "meta"]);
