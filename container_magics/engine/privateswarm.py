@@ -111,13 +111,13 @@ class PrivateSwarm:
         node.start(self._plug)
         until(node.answers, f"an answer of {node.name}")
 
-    def down(self) -> None:
-        """End every process of it, and remove what the kernel keeps."""
+    def down(self) -> bool:
+        """End every process of it, and remove what the kernel keeps; whether all of that went."""
         for node in self.nodes:
             node.kill()
         self._switch.kill()
-        for node in self.nodes:
-            node.clear()
+        cleared = [node.clear() for node in self.nodes]  # every one, also after one that stays
+        return all(cleared)
 
 
 @contextmanager
@@ -134,9 +134,8 @@ def private_swarm(sizes: Sequence[int | None] = (None, None, None)) -> Iterator[
             swarm.up()
             yield swarm
         finally:
-            if swarm:
-                swarm.down()
-            shutil.rmtree(folder, ignore_errors=True)
+            if swarm is None or swarm.down():  # else a later sweep, which goes by the folder
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

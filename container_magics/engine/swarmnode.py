@@ -23,6 +23,7 @@ from container_magics.errors import EngineError
 
 START_S = 60.0
 STOP_S = 20.0
+CLEAR_S = 10.0
 LOOK_S = 0.05
 # whoever made it may be killed, and so be kept from ending it; --kill-child hands that on
 WITH_US = ("--pdeathsig", "KILL", "--")
@@ -217,9 +218,15 @@ class Node:
             self._engine.close()
         self._engine = None
 
-    def clear(self) -> None:
-        """Remove the kernel's groups of processes that ended with it."""
-        clear_groups(self.cgroup)
+    def clear(self) -> bool:
+        """Remove the kernel's groups of processes that ended with it; whether they are gone. The
+        kernel keeps one as in use for a moment after its last process, so it is tried again."""
+        end_s = time.monotonic() + CLEAR_S
+        while not clear_groups(self.cgroup):
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(LOOK_S)
+        return True
 
 
 def clear_groups(pattern: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from container_magics.engine import privateswarm, swarmnode
-from container_magics.engine.swarmnode import Namespace
+from container_magics.engine.swarmnode import Namespace, Node
 
 LIMIT_S = 60.0
 SCRIPT = "sleep 1000 & sleep 1000 & exec sleep 1000"
@@ -99,3 +100,39 @@ def test_what_a_killed_owner_left_goes_and_nothing_of_one_who_lives(
     assert not group.exists()
     assert other.is_dir()
     assert unlocked.is_dir()
+
+
+def test_a_group_that_is_in_use_for_a_moment_more_goes_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel's is after its last process: sometimes it was left after an orderly end."""
+    monkeypatch.setattr(swarmnode, "CGROUPS", tmp_path / "cgroup")
+    node = Node(tmp_path / "n1", "node1", "198.18.0.1", "cm-swarm-ours")
+    group = tmp_path / "cgroup" / "memory" / node.cgroup / "inner"
+    group.mkdir(parents=True)
+    (group / "still").touch()
+    later = threading.Timer(0.3, (group / "still").unlink)
+    later.start()
+    assert node.clear()
+    assert not group.parent.exists()
+    later.join()
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_swarm_whose_group_stays_is_found_by_the_next_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privateswarm.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(privateswarm, "expect_able", lambda: None)
+    monkeypatch.setattr(privateswarm.PrivateSwarm, "up", lambda swarm: None)
+    monkeypatch.setattr(swarmnode, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(swarmnode, "CLEAR_S", 0.1)
+    with privateswarm.private_swarm([None]) as swarm:
+        group = tmp_path / "cgroup" / "memory" / swarm.nodes[0].cgroup
+        group.mkdir(parents=True)
+        (group / "still").touch()
+    assert (tmp_path / swarm.mark).is_dir()
+    (group / "still").unlink()
+    privateswarm.sweep()
+    assert not group.exists()
+    assert not (tmp_path / swarm.mark).exists()
