@@ -62,7 +62,7 @@ class EngineFacts:
     ``name`` is "Docker" or "Podman"; ``containerd_store``: images lie in containerd's store and
     not in a graph driver's. ``data_folder`` is where the engine keeps all of it, on its own
     machine; "" where it does not say. ``tried`` are the places looked at, in order, the one
-    that answers last.
+    that answers last. ``limits_lacking`` are those that it cannot set, such as "memory".
     """
 
     name: str
@@ -81,6 +81,7 @@ class EngineFacts:
     rootless: bool
     data_folder: str = ""
     tried: tuple[Attempt, ...] = ()
+    limits_lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

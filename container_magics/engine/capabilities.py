@@ -12,6 +12,7 @@ from typing import Any
 
 from container_magics.core.capabilities import FEATURES, Capabilities, Capability
 from container_magics.engine.client import Engine
+from container_magics.engine.enginefacts import LIMITS
 from container_magics.engine.keptback import ELSEWHERE, KEPT, NOBODY, STATUSES
 from container_magics.errors import (
     Conflict,
@@ -40,8 +41,6 @@ ASKED: Mapping[str, tuple[tuple[str, str, dict[str, Any] | None], ...]] = {
     "stats": (("GET", f"/containers/{NOBODY}/stats?stream=false", None),),
     "volumes": (("GET", f"/volumes?{NOBODY}", None), ("DELETE", f"/volumes/{NOBODY}", None)),
 }
-LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "processors", "PidsLimit": "processes"}
-"""What /info says of limits -> in words."""
 PLACE_S = 20.0
 
 

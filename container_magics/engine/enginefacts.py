@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from container_magics.core.machine import Attempt, EngineFacts
 from container_magics.engine.endpoint import Endpoint
+
+LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "processors", "PidsLimit": "processes"}
+"""What /info says of limits -> in words."""
 
 
 def read_facts(
@@ -35,4 +39,10 @@ def read_facts(
         rootless=bool(info.get("Rootless")) or any("rootless" in option for option in options),
         data_folder=str(info.get("DockerRootDir") or ""),
         tried=tried,
+        limits_lacking=lacking(info),
     )
+
+
+def lacking(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """The limits of which an engine says that it cannot set them: an older one says nothing."""
+    return tuple(words for name, words in LIMITS.items() if info.get(name) is False)

@@ -23,7 +23,7 @@ from container_magics.core.kernelconfig import KernelConfig
 from container_magics.core.spec import ContainerSpec
 from container_magics.core.terminal import plain
 from container_magics.core.units import size
-from container_magics.engine import mounts, networks, ports, programs, run
+from container_magics.engine import limits, mounts, networks, ports, programs, run
 from container_magics.engine.client import Engine
 from container_magics.engine.files import put_archive
 from container_magics.engine.guard import Guard
@@ -102,8 +102,9 @@ class KernelContainer:
         of ours, which goes if we are killed.
 
         Raises ImageNotFound; ContainerFailed when the image lacks the kernel's program; PortTaken;
-        MountIsElsewhere; what is left is removed then.
+        MountIsElsewhere; NotSupported for a limit; what is left is removed then.
         """
+        limits.expect(self._engine, spec.limits)
         image_facts(self._engine, spec.image)
         self._image, self._program = spec.image, spec.command[0]
         self._limit_bytes = spec.limits.memory_bytes

@@ -94,7 +94,7 @@ def _started(
     # whether it goes on is seen by the first login: nobody need wait for that here
     made = run_detached(
         engine, spec, owner, purpose=KIND, stopper=stopper, at_once_s=0, replacing=replacing,
-        image_id=image_id,
+        image_id=image_id, usual_limits=True,
     )  # fmt: skip
     events = list(made)
     if settings.gate:

@@ -11,7 +11,7 @@ from container_magics.core.fingerprint import fingerprint
 from container_magics.core.snapshot import Snapshot
 from container_magics.core.spec import ContainerSpec
 from container_magics.core.transfer import NOTHING, Transfer
-from container_magics.engine import images
+from container_magics.engine import images, limits
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import PREFIX, SESSION, Owner, is_inherited
@@ -45,14 +45,18 @@ def run_detached(
     at_once_s: float = AT_ONCE_S,
     replacing: bool = True,
     image_id: str = "",
+    usual_limits: bool = False,
 ) -> Generator[RunEvent, None, None]:
     """Start a container and leave it running; it is removed when it cannot start.
 
     Ends with Exited when the program has ended within ``at_once_s``. With ``auto_remove`` the
     engine removes the container when it ends. Without ``replacing`` nothing is looked for that
     would have to make room: the caller has done so. ``image_id`` is the image's, where the caller
-    has asked for it.
+    has asked for it. NotSupported for a limit that the engine does not set; but ``usual_limits``
+    are nobody's wish, and hold where they can.
     """
+    if not usual_limits:
+        limits.expect(engine, spec.limits)
     stopper = stopper or Stopper()
     if replacing:
         yield from replace_ours(engine, spec, owner, stopper)

@@ -16,7 +16,7 @@ from container_magics.core.events import (
 )
 from container_magics.core.spec import ContainerSpec
 from container_magics.core.transfer import NOTHING, Transfer
-from container_magics.engine import inside, networks, policyfile, ports
+from container_magics.engine import inside, limits, networks, policyfile, ports
 from container_magics.engine import run as verbs
 from container_magics.engine.client import Engine
 from container_magics.engine.ownership import Owner
@@ -60,8 +60,10 @@ def run(
     Pull events come only when the image is missing. The engine itself removes the container
     once it has ended; ``Removed`` is waited for only where the next run could collide with
     it, by its name or its ports. With ``spares`` it is one of them if there is one that fits.
-    What ``transfer`` asks for is put in before the start, and Got after the end.
+    What ``transfer`` asks for is put in before the start, and Got after the end. NotSupported for
+    a limit that the engine does not set.
     """
+    limits.expect(engine, spec.limits)
     stopper = stopper or Stopper()
     spares = None if transfer.put or transfer.get else spares
     with stopper.shield():  # a press must not lose what was just taken

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import docker
@@ -16,8 +18,8 @@ import pytest
 from container_magics.core.buildspec import BuildSpec
 from container_magics.core.capabilities import FEATURES, Capabilities
 from container_magics.core.events import Built
-from container_magics.core.spec import ContainerSpec
-from container_magics.engine import images, volumes
+from container_magics.core.spec import ContainerSpec, Limits
+from container_magics.engine import images, limits, volumes
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.containers import changes
 from container_magics.engine.inside import run_quietly
@@ -27,6 +29,7 @@ from container_magics.engine.stats import stats
 from container_magics.engine.swarm import expect_manager
 from container_magics.errors import EngineError, EngineRefused, NotSupported
 from container_magics.session.build import build
+from container_magics.session.detached import run_detached
 from container_magics.session.run import run
 
 LABEL = {"cm-test-capabilities": "1"}
@@ -249,10 +252,53 @@ def test_to_ask_makes_nothing(engine: Engine, nothing_left: object) -> None:
     assert engine.api.images(all=True, quiet=True) == images
 
 
+@pytest.mark.parametrize(
+    ("fact", "asked", "flag"),
+    [
+        ("MemoryLimit", Limits(memory_bytes=64 * 1024**2, pids=50), "--memory"),
+        ("CpuCfsQuota", Limits(nano_cpus=500_000_000), "--cpus"),
+        ("PidsLimit", Limits(pids=50), "--pids-limit"),
+    ],
+)
+def test_a_limit_that_the_engine_does_not_set_is_refused_before_anything_is_made(
+    engine: Engine, base: str, nothing_left: object, fact: str, asked: Limits, flag: str
+) -> None:
+    """The engine itself would say a warning, and run it without."""
+    with (
+        keeping_back(engine, says={fact: False}) as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+    ):
+        spec = ContainerSpec(base, ("true",), name="cm-test-limits", limits=asked)
+        for story in (run(behind, spec, owner()), run_detached(behind, spec, owner())):
+            with pytest.raises(NotSupported, match=r"^limits: this engine sets no") as caught:
+                list(story)
+            assert (caught.value.engine, caught.value.feature) == (url, "limits")
+            assert f"Leave {flag} out" in caught.value.hint
+        limits.expect(behind, Limits())
+        limits.expect(behind, Limits(pids=-1))  # docker's word for none
+    assert not engine.api.containers(all=True, filters={"name": "cm-test-limits"})
+
+
+def test_a_limit_is_refused_only_on_the_engine_s_own_word(engine: Engine) -> None:
+    every = Limits(memory_bytes=64 * 1024**2, nano_cpus=500_000_000, pids=50)
+    limits.expect(engine, every)
+    with (
+        keeping_back(engine, "/info") as url,
+        closing(connect({"DOCKER_HOST": url})) as behind,
+    ):
+        limits.expect(behind, every)
+
+
 @contextmanager
-def keeping_back(engine: Engine, *endings: str, socket: Path | None = None) -> Iterator[str]:
+def keeping_back(
+    engine: Engine,
+    *endings: str,
+    socket: Path | None = None,
+    says: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[str]:
     """An HTTP server before the engine that answers 403 to paths that end so; its address. It
-    listens on that socket, or on a port where there is none."""
+    listens on that socket, or on a port where there is none. What it ``says`` stands in place of
+    the engine's own facts (/info)."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -272,14 +318,17 @@ def keeping_back(engine: Engine, *endings: str, socket: Path | None = None) -> I
                 headers={"Content-Type": "application/json"},
                 hooks={"response": []},
             )
+            content = got.content
+            if path.endswith("/info"):
+                content = json.dumps({**got.json(), **says}).encode()
             self.send_response(got.status_code)
             for name, value in got.headers.items():
                 if name.lower() not in ("transfer-encoding", "content-length", "connection"):
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(got.content)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(got.content)
+                self.wfile.write(content)
 
         do_GET = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815 - http.server's names
 
