@@ -138,6 +138,35 @@ def test_a_box_moves_where_the_teacher_says_so(
             file.write(json.dumps({"what": what, "seconds": round(took_s, 1)}) + "\n")
 
 
+def test_a_box_without_a_volume_moves_by_itself(
+    ground: Ground, new_course: Callable[..., Course]
+) -> None:
+    """Of a class with --no-files: nobody starts anything, and the same keys open the new box."""
+    made = new_course("ada", "grace", "edsger", files=False)
+    room = made.room()
+    assert [one.failure for one in room.start()] == [""] * 3
+    before = [one.node for one in room.status().boxes]
+    number = next(number for number, host in enumerate(before) if host != "node1")
+    lost, student = ground.node(before[number]), room.room.students[number]
+    said(room, student, "echo mine > kept")
+    folder = handed(made, student.key)
+    lost.kill()
+    try:
+
+        def moved() -> bool:
+            one = room.status().boxes[number]
+            return one.node != lost.name and one.state == "running"
+
+        wait_for(moved, "that the box runs elsewhere")
+        wait_for(lambda: ssh(folder, "box", "true").returncode == 0, "a way in")
+        seen = ssh(folder, "box", "hostname; ls kept").stdout
+        assert seen == f"{student.key}\n"  # the home went with the box
+        assert room.status().running == 3
+    finally:
+        ground.swarm.boot(lost)
+        wait_for(lambda: ground.state(lost.name) == "ready", "the node again")
+
+
 def test_a_node_is_cut_off_from_the_manager(three: Course) -> None:
     ground, room = three.ground, three.room()
     number = on(room, "node2")
