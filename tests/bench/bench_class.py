@@ -12,13 +12,11 @@ from pathlib import Path
 import psutil
 
 from container_magics.classroom import Classroom, classroom
-from container_magics.core.classplan import paving_name
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
 from container_magics.engine.nsdoor import way_in
 from container_magics.engine.ownership import owner
 from container_magics.engine.privateswarm import PrivateSwarm, give_image, private_swarm
-from container_magics.engine.swarmnode import until
 from container_magics.practice import boxspec, sshbox
 from container_magics.session.build import build
 from container_magics.session.sweep import end_session
@@ -108,7 +106,6 @@ def growing(swarm: PrivateSwarm, folder: Path, outer: int, crowds: Sequence[int]
             begun = time.perf_counter()
             made.start().expect()
             took_s = time.perf_counter() - begun
-        until(lambda: not paving(swarm), "an end of what made the networks")
         new, now = number - before, memory_bytes(swarm)
         each.append(took_s / new)
         more = (now - used) / new / 1e6
@@ -138,11 +135,6 @@ def growing(swarm: PrivateSwarm, folder: Path, outer: int, crowds: Sequence[int]
         made.stop()
     found.append(Row(f"`stop` of {number}", f"{time.perf_counter() - begun:.1f} s", "", "", ""))
     return found
-
-
-def paving(swarm: PrivateSwarm) -> object:
-    """What start has on the manager for a moment more than boxes (classroom/paving.py)."""
-    return swarm.manager.engine.api.containers(filters={"name": paving_name("bench")}, all=True)
 
 
 def memory_bytes(swarm: PrivateSwarm) -> int:
