@@ -5,18 +5,41 @@ Layers count from 1, as readers see them; paths begin with "/" and are escaped a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from container_magics.core.layerdiff import Difference
 from container_magics.core.layerfind import Found
 from container_magics.core.layers import Entry, shown
-from container_magics.core.layersecrets import Secret
-from container_magics.core.layertree import Ownership
+from container_magics.core.layersecrets import Secret, masked
+from container_magics.core.layersteps import found_after, step_asked
+from container_magics.core.layertree import LayerTree, Ownership
 from container_magics.core.layerwaste import PathWaste
 from container_magics.core.merge import Hidden
 from container_magics.core.packages import PackageChange
-from container_magics.core.rows import Rows
+from container_magics.core.rows import Later, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """A line of the history, and what became of its layer. ``added``, ``changed`` and ``hid`` count
+    paths; of ``size_bytes`` later layers hide ``hidden_bytes``, it hides ``hides_bytes`` of those
+    below. ``created`` is ISO 8601, None when unknown."""
+
+    layer: int
+    instruction: str
+    size_bytes: int
+    added: int
+    changed: int
+    hid: int
+    hides_bytes: int
+    hidden_bytes: int
+    empty: bool
+    writable: bool
+    created: str | None
+    diff_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +133,27 @@ class PackageRow:
     version: str
 
 
+def layer_rows(tree: LayerTree) -> list[LayerRow]:
+    """Every line of the history, oldest first."""
+    lost = Counter[int]()
+    for one in tree.hidden:
+        lost[one.owner] += one.size_bytes
+    return [
+        LayerRow(
+            index + 1, masked(layer.instruction), layer.size_bytes,
+            change.added.count, change.changed.count, change.hid.count,
+            change.hides_bytes, lost[index], layer.empty, layer.writable,
+            iso(layer.created_s), layer.diff_id,
+        )
+        for index, (layer, change) in enumerate(zip(tree.layers, tree.changes, strict=True))
+    ]  # fmt: skip
+
+
+def iso(created_s: float | None) -> str | None:
+    """A time as ISO 8601; None for one that is unknown."""
+    return None if created_s is None else datetime.fromtimestamp(created_s, UTC).isoformat()
+
+
 def touch_rows(found: Ownership) -> list[TouchRow]:
     """Every layer that touched the path, oldest first."""
     rows = []
@@ -133,6 +177,16 @@ def _file_row(one: Found) -> FileRow:
         _path(one.entry.path), one.layer + 1, one.entry.kind, one.entry.size_bytes,
         _mode(one.entry), one.entry.uid, one.entry.gid, one.state, _number(one.hider),
     )  # fmt: skip
+
+
+def tree_rows(tree: LayerTree, step: int, *, alone: bool = False) -> Rows[Found, FileRow]:
+    """All that ``--tree`` draws from, found when it is asked; ``step`` as for ``step_asked``."""
+
+    def found() -> list[Found]:
+        index = step_asked(tree, step)
+        return [] if index is None else found_after(tree, index, alone=alone)
+
+    return file_rows(Later(found))
 
 
 def waste_rows(found: Sequence[PathWaste]) -> Rows[PathWaste, WasteRow]:

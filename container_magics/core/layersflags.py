@@ -22,7 +22,8 @@ def layers_parser() -> FlagParser:
     parser = FlagParser(
         "%layers",
         description="The layers of an image, or of a container with its writable layer on top:\n"
-        "the instruction that made each, its size, what it added, changed and hid.",
+        "the instruction that made each, its size, what it added, changed and hid.\n"
+        "The stack, and the answer to one question, are rows too: x = %layers IMAGE, then x.df.",
         epilog=EPILOG,
     )
     add_flags(parser.add_argument)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
+from container_magics.core.layerrows import iso
 from container_magics.core.layerrules import Verdict
 from container_magics.core.layersecrets import masked
 from container_magics.core.layertree import LayerTree
@@ -53,13 +53,12 @@ def document(
 
 def _layer(tree: LayerTree, index: int) -> dict[str, Any]:
     layer, change = tree.layers[index], tree.changes[index]
-    created = layer.created_s
     return {
         "layer": index + 1,
         "diff_id": layer.diff_id,
         "digest": layer.digest,
         "instruction": masked(layer.instruction),
-        "created": None if created is None else datetime.fromtimestamp(created, UTC).isoformat(),
+        "created": iso(layer.created_s),
         "size_bytes": layer.size_bytes,
         "empty": layer.empty,
         "writable": layer.writable,

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from container_magics.core.layerfind import Sight
+from container_magics.core.layerfind import Found, Sight
 from container_magics.core.layers import Entry
 from container_magics.core.layertree import LayerTree
 from container_magics.core.merge import Hidden, Merge
+from container_magics.errors import UsageError
+
+
+def step_asked(tree: LayerTree, step: int) -> int | None:
+    """The index of the layer ``step`` (from 1), or for 0 of the last one that has files; None when
+    no layer has any. UsageError for a layer that is not there."""
+    if step > len(tree.layers):
+        raise UsageError(f"--tree {step}: there are {len(tree.layers)} layers.")
+    with_files = [index for index, layer in enumerate(tree.layers) if layer.entries]
+    if not with_files:
+        return None
+    return step - 1 if step else with_files[-1]
 
 
 def until(tree: LayerTree, step: int) -> LayerTree:
@@ -59,6 +71,20 @@ def ghosts_after(tree: LayerTree, step: int, at: Callable[[bytes], object]) -> d
         and one.owner != step
         and (one.entry.path not in own or at(one.entry.path) is None)
     }
+
+
+def found_after(tree: LayerTree, step: int, *, alone: bool = False) -> list[Found]:
+    """By path what is seen after the layer of index ``step``, and what that layer hid; of what is
+    seen only what it holds itself where it is asked ``alone``."""
+    seen = seen_after(tree, step)
+    found = [
+        Found(layer, entry, "seen") for layer, entry in seen.values() if layer == step or not alone
+    ]
+    found += [
+        Found(one.owner, ghost_entry(one), "hidden", one.hider)
+        for one in ghosts_after(tree, step, seen.get).values()
+    ]
+    return sorted(found, key=lambda one: one.entry.path)
 
 
 def ghost_entry(ghost: Hidden) -> Entry:

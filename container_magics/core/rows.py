@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Generic, TypeVar, overload
 
 F = TypeVar("F")
@@ -44,3 +45,32 @@ class Rows(Sequence[R], Generic[F, R]):
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment] # as a list has none
+
+
+class Later(Sequence[F]):
+    """What ``find`` finds, when somebody looks at it: few who look at a tree want its rows."""
+
+    def __init__(self, find: Callable[[], Sequence[F]]) -> None:
+        """``find`` is called once, or never."""
+        self._find = find
+
+    @cached_property
+    def _found(self) -> Sequence[F]:
+        return self._find()
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, at: int) -> F: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[F]: ...
+
+    def __getitem__(self, at: int | slice) -> F | Sequence[F]:
+        """One of them, or some."""
+        return self._found[at]
+
+    def __iter__(self) -> Iterator[F]:
+        """Each of them."""
+        return iter(self._found)

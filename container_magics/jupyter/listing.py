@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.getipython import get_ipython
+
 from container_magics.core.rows import Rows
 from container_magics.errors import UsageError
 from container_magics.view.bundle import bundle
@@ -23,6 +25,8 @@ class Shown:
     """What both kinds of list have: a view, and the names of their columns."""
 
     view: View
+    shown_in: int | None = None
+    """The number of the cell in which the view was shown already, by its magic."""
     _columns: list[str] | None
 
     def _take(self, view: View, kind: type[Any] | None) -> None:
@@ -37,6 +41,11 @@ class Shown:
                 ".df needs pandas, which is not installed.", hint="%pip install pandas"
             ) from None
         return pandas.DataFrame(list(rows), columns=self._columns)
+
+    def _ipython_display_(self) -> None:
+        shell = get_ipython()
+        if shell is None or self.shown_in != shell.execution_count:
+            raise NotImplementedError  # IPython's word for: as anything else is shown
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, object]:
         return bundle(self.view)

@@ -129,6 +129,24 @@ def test_questions_about_layers_are_lists_and_data_frames(notebook: Notebook, bu
     assert "'hidden_by'" in nothing.stdout
 
 
+def test_what_is_drawn_has_its_rows_too_and_is_drawn_once(notebook: Notebook, built: str) -> None:
+    for question, column, words in (
+        ("", "hides_bytes", "RUN rm /big"), ("--tree", "hidden_by", "hidden, still shipped"),
+        ("--show /greeting", "content", "hello"),
+    ):  # fmt: skip
+        seen = notebook.run(f"%layers {built} {question}")
+        assert len(seen.displays) == 1, (question, seen.frames)
+        kept = notebook.run(f"q = %layers {built} {question}\nprint(len(q), list(q.df))")
+        assert f"'{column}'" in kept.stdout, (question, kept.told or kept.stdout)
+        assert len(kept.displays) == 1, "as ever, also where it is not the end of the cell"
+        again = notebook.run("q")
+        assert words in again.text, (question, again.text)
+    hidden = notebook.run(f"q = %layers {built}\nprint(q.df.hidden_bytes.sum())")
+    assert int(hidden.stdout) >= 3_000_000
+    assert "hello" in notebook.run("q = %layers " + f"{built} --show /greeting\nq[0]['content']"
+                                   ).text  # fmt: skip
+
+
 def test_rules_are_checked(notebook: Notebook, built: str) -> None:
     good = notebook.run(f'%layers {built} --assert "efficiency>0.5, wasted_bytes<4MB"')
     assert not good.error

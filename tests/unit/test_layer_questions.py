@@ -23,7 +23,9 @@ from container_magics.core.layerrows import (
     diff_rows,
     file_rows,
     hidden_rows,
+    layer_rows,
     secret_rows,
+    tree_rows,
     waste_rows,
 )
 from container_magics.core.layerrules import verdicts
@@ -356,6 +358,37 @@ def test_the_tree_marks_what_was_added_changed_and_hidden() -> None:
     assert marks(plain(present.tree_view(found, 1))) == {"kept": "+", "new": "+", "old": "+"}
 
 
+def test_the_rows_of_a_tree_are_what_it_draws() -> None:
+    found = tree(
+        [e("etc", "dir"), e("etc/old", size=5), e("etc/kept", size=7), e("etc/new", size=1)],
+        [e("etc", "dir"), e("etc/old", "whiteout"), e("etc/new", size=3)],
+        [e("etc/later", size=9)],
+    )
+
+    def told(step: int, *, alone: bool = False) -> list[tuple[str, int, str]]:
+        return [(one.path, one.layer, one.state) for one in tree_rows(found, step, alone=alone)]
+
+    kept, old, new = ("/etc/kept", 1, "seen"), ("/etc/old", 1, "hidden"), ("/etc/new", 2, "seen")
+    assert told(2) == [("/etc", 2, "seen"), kept, new, old]
+    assert told(2, alone=True) == [("/etc", 2, "seen"), new, old]
+    assert told(0) == [("/etc", 2, "seen"), kept, ("/etc/later", 3, "seen"), new]
+    assert next(one for one in tree_rows(found, 2) if one.state == "hidden").hidden_by == 2
+    with pytest.raises(UsageError):
+        len(tree_rows(found, 4))
+    assert list(tree_rows(tree([]), 0)) == []
+
+
+def test_the_rows_of_a_stack_add_up_to_the_image() -> None:
+    lines = ("ADD a", "RUN curl https://me:hunter22@host")
+    found = tree([e("a", size=5), e("b", size=7)], [e("a", size=2), e("b", "whiteout")],
+                 lines=lines)  # fmt: skip
+    first, second = layer_rows(found)
+    assert (first.layer, first.added, first.size_bytes, first.hidden_bytes) == (1, 2, 12, 12)
+    assert (second.changed, second.hid, second.hides_bytes, second.hidden_bytes) == (1, 1, 12, 0)
+    assert second.instruction == "RUN curl https://me:****@host"
+    assert sum(row.hidden_bytes for row in (first, second)) == found.hidden_bytes
+
+
 def marks(text: str) -> dict[str, str]:
     """The mark before each name that has one."""
     return {name: mark for mark, name in re.findall(r"([-+~]) (\w+)", text)}
@@ -459,6 +492,7 @@ def test_each_question_takes_a_moment() -> None:
         "owner": lambda: found.owner(b"d1/f150"), "find": lambda: find(found, "f15*"),
         "big": lambda: big(found, 10), "wasted": lambda: wasted_paths(found),
         "diff": lambda: diff(found, found), "tree": lambda: present.tree_view(found, 0),
+        "stack rows": lambda: layer_rows(found), "tree rows": lambda: list(tree_rows(found, 0)),
     }  # fmt: skip
     slow = {}
     for name, ask in questions.items():

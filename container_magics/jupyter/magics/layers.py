@@ -50,11 +50,13 @@ class LayersMagics(BenchMagics):
     def layers(self, line: str) -> Any:
         """Show an image's layers, answer questions about them, or say whether rules hold.
 
-        The answer to a single question is also a list of dicts, with ``.df`` (of more than 2,000
-        rows a sequence that makes them when asked); -w gives a widget.
+        The stack and the answer to a single question are also lists of dicts, with ``.df`` (of
+        more than 2,000 rows a sequence that makes them when asked); -w gives a widget.
         """
+        from container_magics.core.layerrows import LayerRow, layer_rows
         from container_magics.core.layerrules import check, check_spelling
         from container_magics.core.layersflags import QUESTIONS
+        from container_magics.jupyter.listing import Listing
         from container_magics.jupyter.publish import show
         from container_magics.view.model import Note
         from container_magics.view.present import layers as present
@@ -85,18 +87,22 @@ class LayersMagics(BenchMagics):
         if not asked and not words.rules:
             stable = self.bench.stable
             below = min(1, base_rows) if stable else self.base_rows(words.image)
-            show(present.layers(tree, words.image, stable=stable, base_rows=below))
-        if len(answered) == 1 and asked[0] not in ("show", "tree") and not words.rules:
-            return answered[0]
+            view = present.layers(tree, words.image, stable=stable, base_rows=below)
+            answered = [Listing(layer_rows(tree), view, LayerRow)]
+        only = answered[0] if len(answered) == 1 and not words.rules else None
+        if only is not None and asked and asked[0] not in ("show", "tree"):
+            return only
         for one in answered:
             show(one.view)
-        return None
+            one.shown_in = self.bench.shell.execution_count
+        return only
 
     def answer(
         self, words: Namespace, tree: LayerTree, sources: Sources, base_rows: int
     ) -> list[Listing | LongListing]:
         """Each question's rows with their view. In stable mode the packages of the base image,
         which are its first ``base_rows`` layers, are left out."""
+        from container_magics.core.layerrows import FileRow, tree_rows
         from container_magics.jupyter.listing import Listing, LongListing, listing
         from container_magics.session.layeranswers import answers
         from container_magics.session.layers import engine_for
@@ -105,14 +111,16 @@ class LayersMagics(BenchMagics):
         other = self.read(words.diff, 0, sources) if words.diff else None
         found = list[Listing | LongListing]()
         if words.tree is not None:
-            found.append(Listing([], tree_view(tree, words.tree, alone=words.alone)))
+            view = tree_view(tree, words.tree, alone=words.alone)
+            files = tree_rows(tree, words.tree, alone=words.alone)
+            found.append(LongListing(files, view, FileRow))
         engine = engine_for(images(words), lambda: self.bench.engine)
         for one in answers(engine, tree, words, other, sources):
             rows = one.rows
+            facts = one.plain_rows()
             if one.question == "packages":  # the base image's are those of the day
-                rows = [row for row in rows if row.layer > base_rows]
+                rows = facts = [row for row in rows if row.layer > base_rows]
             view = answer_view(one.question, rows, tree, words, on_base=bool(base_rows))
-            facts = [] if one.question == "show" else rows
             found.append(listing(facts, view, one.kind))
         return found
 

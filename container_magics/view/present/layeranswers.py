@@ -18,12 +18,12 @@ from container_magics.core.layerrows import (
     WasteRow,
 )
 from container_magics.core.layers import shown
+from container_magics.core.layersteps import step_asked
 from container_magics.core.layertree import LayerTree
 from container_magics.core.layerwaste import dive
 from container_magics.core.packages import unread
 from container_magics.core.rows import Rows
 from container_magics.core.terminal import plain
-from container_magics.errors import UsageError
 from container_magics.view.model import Column, Group, Note, Table, View
 from container_magics.view.present.layerfiles import files as tree_of_files
 from container_magics.view.present.layers import owner
@@ -67,12 +67,10 @@ def tree_view(tree: LayerTree, step: int, *, alone: bool = False) -> View:
 
     Raises UsageError for a layer that is not there.
     """
-    if step > len(tree.layers):
-        raise UsageError(f"--tree {step}: there are {len(tree.layers)} layers.")
-    with_files = [index for index, layer in enumerate(tree.layers) if layer.entries]
-    if not with_files:
+    index = step_asked(tree, step)
+    if index is None:
         return Note("No layer has a file.", "info")
-    return tree_of_files(tree, step - 1 if step else with_files[-1], alone=alone)
+    return tree_of_files(tree, index, alone=alone)
 
 
 def files(rows: Sequence[FileRow], caption: str) -> View:
