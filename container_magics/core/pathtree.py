@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from container_magics.core.layers import Entry
 from container_magics.core.mergenodes import Node, carrying
 
 WIDE = 4000
 """Names in a folder, of which most are not shown."""
+NAME_BYTES = 180
+"""What a name takes of a page, besides its letters."""
+LONGEST_TEXT = 160
+"""Letters of a name and its link, which are cut."""
 
 
 class Folder:
@@ -195,6 +200,18 @@ def _made(folders: dict[bytes, Folder], path: bytes) -> Folder:
     return folder
 
 
+class Chosen(NamedTuple):
+    """Names that are worth showing, by ``id`` of their folder: those that are seen when it is
+    opened, and ``further`` ones, which stand under one more fold."""
+
+    children: dict[int, list[Folder]]
+    further: dict[int, list[Folder]]
+
+    def of(self, folder: Folder) -> tuple[Sequence[Folder], Sequence[Folder]]:
+        """Both kinds of names in a folder."""
+        return self.children.get(id(folder), ()), self.further.get(id(folder), ())
+
+
 def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
     """The ``limit`` largest names under ``root``, as children by ``id`` of their folder: by their
     own bytes and those hidden there.
@@ -202,16 +219,36 @@ def largest(root: Folder, limit: int) -> dict[int, list[Folder]]:
     A name is only there when its folder is; of equal sizes the one that holds more comes first,
     then by name, then that of the larger folder. Largest first.
     """
-    chosen: dict[int, list[Folder]] = {}
+    return chosen(root, limit, 0).children
+
+
+def chosen(root: Folder, limit: int, room_bytes: int) -> Chosen:
+    """The same, and as many of the next largest as a page of about ``room_bytes`` has room for
+    beside them: further names of the folders that are shown, and what is in those."""
+    found, shown = Chosen({}, {}), {id(root)}
+    most = limit + room_bytes // NAME_BYTES
     waiting: list[_Offer] = []
-    _offer(waiting, root, limit, 0)
-    for turn in range(1, limit + 1):
+    _offer(waiting, root, most, 0)
+    for turn in range(1, most + 1):
         if not waiting:
             break
         *_, folder, node = heapq.heappop(waiting)
-        chosen.setdefault(id(folder), []).append(node)
-        _offer(waiting, node, limit - turn, turn)
-    return chosen
+        room_bytes -= _bytes_of(node)
+        is_further = turn > limit and id(folder) in shown
+        if turn <= limit:
+            shown.add(id(node))
+        elif room_bytes < 0:
+            break
+        to = found.further if is_further else found.children
+        to.setdefault(id(folder), []).append(node)
+        _offer(waiting, node, most - turn, turn)
+    return found
+
+
+def _bytes_of(node: Folder) -> int:
+    """About what a name takes of a page, and the links under it, where some letters are escaped."""
+    text = b"".join((node.name, *(entry.link for entry in node.entries)))[:LONGEST_TEXT]
+    return NAME_BYTES + len(text) + sum(4 * text.count(letter) for letter in (b"&", b"<", b">"))
 
 
 _Offer = tuple[int, int, bytes, int, Folder, Folder]

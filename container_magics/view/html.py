@@ -34,9 +34,11 @@ from container_magics.view.plain import (
     CRITICAL,
     MARK_SIGNS,
     STATE_SIGNS,
+    beyond,
     clipped,
     measured,
     more,
+    pages,
     span,
 )
 
@@ -161,24 +163,26 @@ def _grid(caption: str, heads: Sequence[tuple[str, str]], rows: Sequence[str]) -
 
 
 def _tree(tree: Tree) -> str:
-    return _strong(tree.caption) + _nodes(tree.nodes, 0)
+    return _strong(tree.caption) + _nodes(tree.nodes)
 
 
-def _nodes(nodes: Sequence[Node], omitted: int, depth: int = 0) -> str:
-    if not nodes and not omitted:
-        return ""
+def _nodes(nodes: Sequence[Node], depth: int = 0, after: Sequence[str] = ()) -> str:
+    """A list of nodes, and ``after`` them items that are HTML already."""
     items = [_tag("li", _node(node, depth)) for node in nodes]
-    if omitted:
-        items.append(_tag("li", _text(more(omitted)), style=PALE))
-    return _tag("ul", "".join(items), style=LIST)
+    return _tag("ul", "".join([*items, *after]), style=LIST) if items or after else ""
 
 
 def _node(node: Node, depth: int) -> str:
     drawn = clipped(node, depth)
-    if not drawn.children and not drawn.omitted:
+    if not drawn.children and not beyond(drawn):
         return _node_line(drawn)
-    inside = _nodes(drawn.children, drawn.omitted, depth + 1)
-    return _details(_node_line(drawn), inside)
+    after = [
+        _tag("li", _details(_tag("span", _text(words), style=PALE), _nodes(page, depth + 1)))
+        for words, page in pages(drawn)
+    ]
+    if drawn.omitted:
+        after.append(_tag("li", _text(more(drawn.omitted)), style=PALE))
+    return _details(_node_line(drawn), _nodes(drawn.children, depth + 1, after))
 
 
 def _details(summary: str, inside: str, *, is_open: bool = False) -> str:
@@ -265,7 +269,7 @@ def _stack_row(row: StackRow, *, bars: bool) -> str:
     if row.text:
         label += " " + _tag("span", _text(row.text), style=PALE)
     if row.nodes:
-        label = _details(label, _nodes(row.nodes, 0))
+        label = _details(label, _nodes(row.nodes))
     cells = [(_text(row.size), RIGHT), (_stack_bar(row), LEFT), (label, LEFT)]
     shown = cells if bars else cells[2:]
     return "".join(_tag("td", cell, style=style) for cell, style in shown)

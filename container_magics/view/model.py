@@ -49,13 +49,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of a tree. ``omitted`` counts children that are not shown, 0 for none."""
+    """A node of a tree. ``further`` children follow ``children`` under more folds, a page in each;
+    ``omitted`` counts those that are not shown at all, 0 for none."""
 
     label: str
     text: str = ""
     mark: Mark = ""
     children: tuple[Node, ...] = ()
     omitted: int = 0
+    further: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

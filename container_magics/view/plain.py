@@ -30,6 +30,7 @@ WIDTH = 100
 GAP = "  "
 CRITICAL = "◆"
 DEEPEST = 40
+PAGE = 200
 STACK_LEVELS = 3
 STACK_CHILDREN = 4
 
@@ -64,9 +65,22 @@ def clipped(node: Node, depth: int) -> Node:
 
     They are counted as omitted. An image's archive may nest folders a thousand deep.
     """
-    if depth < DEEPEST or not node.children:
+    if depth < DEEPEST or not (node.children or node.further):
         return node
-    return replace(node, children=(), omitted=node.omitted + len(node.children))
+    return replace(node, children=(), further=(), omitted=beyond(node) + len(node.children))
+
+
+def beyond(node: Node) -> int:
+    """How many children do not stand right under the node."""
+    return len(node.further) + node.omitted
+
+
+def pages(node: Node) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """The node's further children by pages, with the words that stand over each."""
+    whole = len(node.children) + beyond(node)
+    for start in range(0, len(node.further), PAGE):
+        page = node.further[start : start + PAGE]
+        yield f"the next {len(page):,} of {whole:,}", page
 
 
 def more(omitted: int) -> str:
@@ -178,7 +192,7 @@ def _nodes(nodes: Sequence[Node], omitted: int, depth: int = 0) -> Iterator[str]
         branch, rail = _branch(last=number == total)
         drawn = clipped(node, depth)
         yield branch + _node(drawn)
-        yield from (rail + line for line in _nodes(drawn.children, drawn.omitted, depth + 1))
+        yield from (rail + line for line in _nodes(drawn.children, beyond(drawn), depth + 1))
     if omitted:
         yield "└─ " + more(omitted)
 
@@ -268,5 +282,6 @@ def _shallow(node: Node, level: int) -> Node:
     return replace(
         node,
         children=tuple(_shallow(child, level + 1) for child in kept),
-        omitted=node.omitted + len(node.children) - len(kept),
+        further=(),
+        omitted=beyond(node) + len(node.children) - len(kept),
     )

@@ -2,7 +2,7 @@
 // Text goes in as text nodes alone; nothing here parses HTML.
 import { bar, map, spaced, stackBar, timeBar } from "./bars";
 import { type Child, element } from "./dom";
-import { LEVEL_WORDS, MARK_SIGNS, STATE_SIGNS, more, visible } from "./text";
+import { LEVEL_WORDS, MARK_SIGNS, STATE_SIGNS, beyond, more, pages, visible } from "./text";
 import type {
   Group,
   Meter,
@@ -128,23 +128,34 @@ function grid(
 }
 
 function tree(view: Tree): Child[] {
-  return [strong(view.caption), view.nodes.length ? nodes(view.nodes, 0) : null];
+  return [strong(view.caption), view.nodes.length ? nodes(view.nodes) : null];
 }
 
-function nodes(shown: ReadonlyArray<ViewNode>, omitted: number): HTMLElement {
+function nodes(
+  shown: ReadonlyArray<ViewNode>,
+  after: ReadonlyArray<HTMLElement> = [],
+): HTMLElement {
   const items = shown.map((node) => element("li", {}, ...branch(node)));
-  if (omitted) {
-    items.push(element("li", { class: "pale" }, more(omitted)));
+  return element("ul", {}, ...items, ...after);
+}
+
+/** What follows the children of a folder: pages of further ones, and how many are not there. */
+function afterwards(node: ViewNode): HTMLElement[] {
+  const items = pages(node).map(([words, page]) =>
+    element("li", {}, details([pale(words)], () => nodes(page))),
+  );
+  if (node.omitted) {
+    items.push(element("li", { class: "pale" }, more(node.omitted)));
   }
-  return element("ul", {}, ...items);
+  return items;
 }
 
 /** A folder that draws its children when it is opened first: a layer may hold many thousands. */
 function branch(node: ViewNode): Child[] {
-  if (!node.children.length && !node.omitted) {
+  if (!node.children.length && !beyond(node)) {
     return nodeLine(node);
   }
-  return [details(nodeLine(node), () => nodes(node.children, node.omitted))];
+  return [details(nodeLine(node), () => nodes(node.children, afterwards(node)))];
 }
 
 function nodeLine(node: ViewNode): Child[] {
@@ -232,7 +243,7 @@ function stackRow(row: StackRow, bars: boolean): HTMLElement[] {
     element("code", {}, row.label),
     pale(row.text),
   );
-  const told = row.nodes.length ? [details(label, () => nodes(row.nodes, 0))] : label;
+  const told = row.nodes.length ? [details(label, () => nodes(row.nodes))] : label;
   const cells = [cell("right", row.size), cell("left", stackBar(row)), cell("left", ...told)];
   return bars ? cells : cells.slice(2);
 }

@@ -1,6 +1,8 @@
 // What view/plain.py and view/html.py write in words and signs, and how text is made harmless.
 import type { Node, Note, Step } from "./view";
 
+const PAGE = 200;
+
 type Words<Key extends string> = Readonly<Record<Key, string>>;
 
 export const LEVEL_WORDS: Words<Note["level"]> = {
@@ -53,4 +55,19 @@ function picture(character: string): string {
 /** What stands for children that are not shown. */
 export function more(omitted: number): string {
   return `… ${omitted.toLocaleString("en-US")} more`;
+}
+
+/** How many children do not stand right under the node. */
+export function beyond(node: Node): number {
+  return node.further.length + node.omitted;
+}
+
+/** The node's further children by pages, with the words that stand over each. */
+export function pages(node: Node): Array<readonly [string, ReadonlyArray<Node>]> {
+  const whole = (node.children.length + beyond(node)).toLocaleString("en-US");
+  const starts = Array.from({ length: Math.ceil(node.further.length / PAGE) }, (_, n) => n * PAGE);
+  return starts.map((start) => {
+    const page = node.further.slice(start, start + PAGE);
+    return [`the next ${String(page.length)} of ${whole}`, page] as const;
+  });
 }

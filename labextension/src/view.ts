@@ -27,13 +27,14 @@ export interface Table {
   readonly empty: string;
 }
 
-/** A node of a tree. ``omitted`` counts children that are not shown, 0 for none. */
+/** A node of a tree. ``further`` children follow ``children`` under more folds, a page in each; ``omitted`` counts those that are not shown at all, 0 for none. */
 export interface Node {
   readonly label: string;
   readonly text: string;
   readonly mark: "" | "added" | "changed" | "hidden";
   readonly children: ReadonlyArray<Node>;
   readonly omitted: number;
+  readonly further: ReadonlyArray<Node>;
 }
 
 /** A forest to open; the order of ``nodes`` is the order shown. */

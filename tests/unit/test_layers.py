@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,6 +29,7 @@ from container_magics.core.layerwaste import dive, wastes
 from container_magics.core.pathtree import Folder, largest, tree_of, tree_of_nodes
 from container_magics.core.tarmember import Member
 from container_magics.errors import BadArchive, UsageError
+from container_magics.view.bundle import from_json, to_json
 from container_magics.view.html import html
 from container_magics.view.model import Group, Note, Stack, Table
 from container_magics.view.plain import plain
@@ -481,6 +483,53 @@ def test_the_largest_names_of_wide_folders_are_those_of_all(
         wide = tree_of(entries)
         assert chosen(wide, largest(wide, limit)) == all_made
     assert outline(wide) == outline(tree_of(entries))  # the rest is made when it is asked for
+
+
+def test_a_large_folder_opens_by_pages_that_count() -> None:
+    found = tree([e(f"srv/f{n}", size=n) for n in range(12_345)])
+    view = present.layers(found, "large")
+    page = html(view)
+    pages = [int(n) for n in re.findall(r"the next ([0-9]+) of 12,345<", page)]
+    (omitted,) = re.findall(r"… ([0-9,]+) more<", page)
+    names = re.findall(r"<code>(f[0-9]+)</code>", page)
+    assert pages[0] == 200
+    assert len(names) + int(omitted.replace(",", "")) == 12_345
+    assert names == [f"f{n}" for n in range(12_344, 12_344 - len(names), -1)], "each once, by size"
+    assert len(page.encode()) < 300_000
+    assert "the next" not in plain(view), "text cannot be folded"
+    assert from_json(to_json(view)) == view
+
+
+def test_a_page_of_many_layers_and_of_long_names_stays_small() -> None:
+    many = tree(*([e(f"l{k}/f{n}", size=n) for n in range(100)] for k in range(120)))
+    assert len(html(present.layers(many, "many")).encode()) < 300_000
+    hostile = tree([e(f"d/{'&' * 200}{n}", size=n) for n in range(20_000)])
+    assert len(html(present.layers(hostile, "hostile")).encode()) < 300_000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(PATHS, st.integers(0, 4)), max_size=60), st.integers(0, 9),
+       st.integers(0, 3000))  # fmt: skip
+def test_further_names_are_the_next_largest(
+    drawn: list[tuple[str, int]], limit: int, room_bytes: int
+) -> None:
+    root = tree_of([e(path, size=size) for path, size in dict(drawn).items()])
+    found = pathtree.chosen(root, limit, room_bytes)
+    first, least = largest(root, limit), largest(root, limit + len(drawn) * 3)
+
+    def walk(folder: Folder, *, shown: bool) -> None:
+        children, further = found.of(folder)
+        mine = first.get(id(folder), []) if shown else []
+        assert not shown or list(children) == mine
+        assert shown or not further
+        together = [*children, *further]
+        assert together == least.get(id(folder), [])[: len(together)]
+        for child in children:
+            walk(child, shown=shown)
+        for child in further:
+            walk(child, shown=False)
+
+    walk(root, shown=True)
 
 
 def test_a_folder_of_very_many_names_is_drawn_in_a_moment() -> None:

@@ -12,11 +12,15 @@ from container_magics.core.layers import Entry, shown
 from container_magics.core.layersteps import ghost_entry, ghosts_after, merged, seen_after
 from container_magics.core.layertree import LayerTree
 from container_magics.core.merge import Hidden
-from container_magics.core.pathtree import Folder, largest, tree_of, tree_of_nodes
+from container_magics.core.pathtree import Chosen, Folder, chosen, tree_of, tree_of_nodes
 from container_magics.view.model import Mark, Node, Tree, View
-from container_magics.view.present.layers import NAME_LENGTH, NODES_SHOWN, instruction
-
-DEEPEST = 60
+from container_magics.view.present.layers import (
+    DEEPEST,
+    NAME_LENGTH,
+    NODES_SHOWN,
+    ROOM_BYTES,
+    instruction,
+)
 
 
 def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool = False) -> View:
@@ -36,8 +40,8 @@ def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool =
         ghosts = ghosts_after(tree, step, layer_of)
         some = [one for one in seen.values() if one[0] == step] if alone else seen.values()
         root = tree_of(map(itemgetter(1), some), map(ghost_entry, ghosts.values()))
-    chosen = largest(root, nodes)
-    drawing = _Drawing(step, layer_of, ghosts, tree.changes[step].changed_paths, chosen)
+    names = chosen(root, nodes, ROOM_BYTES)
+    drawing = _Drawing(step, layer_of, ghosts, tree.changes[step].changed_paths, names)
     which = "The files of layer" if alone else "The files after layer"
     line = instruction(tree.layers[step])[:NAME_LENGTH]
     caption = f"{which} {step + 1} ({line}), and what it {'hid' if alone else 'did'}"
@@ -55,10 +59,10 @@ class _Drawing:
     layer_of: Callable[[bytes], int | None]
     ghosts: Mapping[bytes, Hidden]
     changed: Set[bytes]
-    chosen: dict[int, list[Folder]]
+    names: Chosen
 
     def node(self, folder: Folder, depth: int) -> Node:
-        children = self.chosen.get(id(folder), []) if depth < DEEPEST else []
+        children, further = self.names.of(folder) if depth < DEEPEST else ((), ())
         name = shown(folder.name)
         is_folder = not folder.is_empty or any(e.kind == "dir" for e in folder.entries)
         return Node(
@@ -67,7 +71,8 @@ class _Drawing:
             text=self._text(folder),
             mark=self._mark(folder),
             children=tuple(self.node(child, depth + 1) for child in children),
-            omitted=folder.width - len(children),
+            omitted=folder.width - len(children) - len(further),
+            further=tuple(self.node(child, depth + 1) for child in further),
         )
 
     def _text(self, folder: Folder) -> str:

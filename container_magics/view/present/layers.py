@@ -13,7 +13,7 @@ from container_magics.core.layersecrets import masked
 from container_magics.core.layertree import LayerTree, Ownership, Touch, above
 from container_magics.core.layerwaste import Waste, dive, wastes
 from container_magics.core.merge import Cause
-from container_magics.core.pathtree import Folder, largest, tree_of
+from container_magics.core.pathtree import Chosen, Folder, chosen, tree_of
 from container_magics.view.model import (
     Column,
     Group,
@@ -29,7 +29,10 @@ from container_magics.view.model import (
 from container_magics.view.present.ways import read_by
 
 NODES_SHOWN = 400  # of all layers together: keeps the HTML well under 300 KB
+ROOM_BYTES = 150_000  # of HTML, for those and the next largest under further folds
 LEAST_NODES = 12  # for each layer, however small it is
+NODES_OF_LEAST = 600  # and where layers are so many that this would be more, fewer
+DEEPEST = 60
 WASTES_SHOWN = 5
 NAME_LENGTH = 80
 INSTRUCTION_LENGTH = 100
@@ -203,18 +206,22 @@ class _Nodes:
             return ()
         share = layer.size_bytes / (self._tree.total_bytes or 1)
         root = tree_of(layer.entries)
-        chosen = largest(root, max(LEAST_NODES, int(nodes * share)))
-        return (self._node(root, chosen, depth=0),)
+        with_files = sum(bool(one.entries) for one in self._tree.layers)
+        room_bytes = ROOM_BYTES // 2 // with_files + int(ROOM_BYTES / 2 * share)
+        least = min(LEAST_NODES, NODES_OF_LEAST // with_files)
+        names = chosen(root, max(least, int(nodes * share)), room_bytes)
+        return (self._node(root, names, depth=0),)
 
-    def _node(self, folder: Folder, chosen: dict[int, list[Folder]], depth: int) -> Node:
-        children = chosen.get(id(folder), []) if depth < 60 else []
+    def _node(self, folder: Folder, names: Chosen, depth: int) -> Node:
+        children, further = names.of(folder) if depth < DEEPEST else ((), ())
         is_folder = not folder.is_empty or any(e.kind == "dir" for e in folder.entries)
         return Node(
             label=_clip(shown(folder.name), NAME_LENGTH) + ("/" if is_folder else ""),
             text=self._text(folder),
             mark=self._mark(folder),
-            children=tuple(self._node(child, chosen, depth + 1) for child in children),
-            omitted=folder.width - len(children),
+            children=tuple(self._node(child, names, depth + 1) for child in children),
+            omitted=folder.width - len(children) - len(further),
+            further=tuple(self._node(child, names, depth + 1) for child in further),
         )
 
     def _text(self, folder: Folder) -> str:
