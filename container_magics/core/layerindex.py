@@ -1,7 +1,8 @@
 """What one layer holds, as bytes to be kept: compressed JSON with a version, by columns.
 
-Columns are read four times as fast as one row for each entry, and take a third less room. Names are
-bytes: each byte is one character (Latin-1) of a JSON string, so that all names come back exactly.
+Columns are read four times as fast as one row for each entry, and take a third less room. A column
+that has the same value in each row has it once. Names are bytes: each byte is one character
+(Latin-1) of a JSON string, so that all names come back exactly.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import cast
 
 import msgspec
 
 from container_magics.core.layers import Entry, Kind
 
-VERSION = 1
+VERSION = 2
 """Raised whenever an older file would be read wrongly."""
 MAX_BYTES = 2 << 30
 _LEVEL = 1  # of zlib: 6 saves a tenth, and takes seven times as long
@@ -69,13 +71,13 @@ def pack_layer(diff_id: str, entries: Sequence[Entry]) -> bytes:
         "diff_id": diff_id,
         "path": _texts(path),
         "size_bytes": size,
-        "mode": mode,
-        "kind": kind,
-        "link": _texts(link),
-        "uid": uid,
-        "gid": gid,
-        "mtime_s": mtime,
-        "crc": crc,
+        "mode": _once(mode),
+        "kind": _once(kind),
+        "link": _texts(_once(link)),
+        "uid": _once(uid),
+        "gid": _once(gid),
+        "mtime_s": _once(mtime),
+        "crc": _once(crc),
     }
     return zlib.compress(msgspec.json.encode(document), _LEVEL)
 
@@ -86,9 +88,11 @@ def unpack_layer(data: bytes, diff_id: str) -> tuple[Entry, ...] | None:
         found = msgspec.json.decode(_unpacked(data), type=_Columns)
         if (found.version, found.diff_id) != (VERSION, diff_id):
             return None
+        rows = partial(_rows, count=len(found.path))
         columns = zip(
-            map(_bytes, found.path), found.size_bytes, found.mode, found.kind,
-            map(_bytes, found.link), found.uid, found.gid, found.mtime_s, found.crc,
+            map(_bytes, found.path), found.size_bytes, rows(found.mode), rows(found.kind),
+            rows(list(map(_bytes, found.link))), rows(found.uid), rows(found.gid),
+            rows(found.mtime_s), rows(found.crc),
             strict=True,
         )  # fmt: skip
         return tuple(map(_new_entry, columns))
@@ -118,6 +122,19 @@ def _unpacked(data: bytes) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise ValueError("cut short, or too long")
     return plain
+
+
+def _once(column: Iterable[object]) -> Sequence[object]:
+    """The column, or its one value; 1 and 1.0 are two."""
+    values = list(column)
+    return values[:1] if len(set(zip(map(type, values), values, strict=True))) == 1 else values
+
+
+def _rows(column: Sequence[object], count: int) -> Iterable[object]:
+    """What ``_once`` made, in full."""
+    if len(column) == 1 and count > 1:
+        return repeat(column[0], count)
+    return column
 
 
 def _texts(names: Iterable[object]) -> list[str]:

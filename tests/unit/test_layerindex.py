@@ -47,6 +47,18 @@ def test_a_layer_comes_back(entries: list[Entry]) -> None:
     ]
 
 
+def test_a_column_of_one_value_is_kept_once() -> None:
+    first = Entry(b"a", 5, 0o644, "file", b"", 0, 0, 1, 7)
+    same = [first._replace(path=b"f%d" % n, size_bytes=n) for n in range(500)]
+    mixed = [one._replace(mtime_s=float(1)) if n % 2 else one for n, one in enumerate(same)]
+    kept = msgspec.json.decode(zlib.decompress(pack_layer(LAYER, same)))
+    assert (kept["uid"], kept["crc"], len(kept["path"])) == ([0], [7], 500)
+    for entries in (same, mixed, same[:1]):
+        found = unpack_layer(pack_layer(LAYER, entries), LAYER)
+        assert found == tuple(entries)
+        assert [type(one.mtime_s) for one in found] == [type(one.mtime_s) for one in entries]
+
+
 ONE = pack_layer(LAYER, [Entry(b"etc/caf\xe9", 5, 0o644, "file", b"", 0, 0, 1.5, 7)])
 
 
@@ -66,7 +78,8 @@ def test_the_frame_of_these_tests() -> None:
         changed(ONE, version=VERSION + 1), changed(ONE, version=VERSION - 1),
         changed(ONE, diff_id="sha256:" + "2" * 64), changed(ONE, path=[]), changed(ONE, path=[5]),
         changed(ONE, kind=["socket"]), changed(ONE, size_bytes=["5"]), changed(ONE, mode=[None]),
-        changed(ONE, path=["\u20ac"]),
+        changed(ONE, path=["\u20ac"]), changed(ONE, path=["a", "b"], size_bytes=[1, 2], uid=[]),
+        changed(ONE, path=["a", "b", "c"], size_bytes=[1, 2, 3], mode=[1, 2]),
     ],
 )  # fmt: skip
 def test_what_is_damaged_or_of_another_version_is_not_there(data: bytes) -> None:
