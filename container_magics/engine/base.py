@@ -23,7 +23,6 @@ from container_magics.core.buildspec import BuildSpec
 from container_magics.core.events import BuildOutput, BuildRefused, BuildStep
 from container_magics.core.terminal import plain
 from container_magics.engine.aptsources import debian_sources, followed_settings
-from container_magics.engine.build import build
 from container_magics.engine.client import Engine, told
 from container_magics.engine.command import Report, can_install, find, follow, install
 from container_magics.engine.statedir import state_dir
@@ -141,6 +140,8 @@ def _add_packages(engine: Engine, report: Report) -> None:
     """Build our image from the one that was pulled, as a cell would. apt gives up by itself what
     does not answer."""
     rest = ""
+    from container_magics.engine.build import build  # 40 modules, and most want BASE alone
+
     with closing(build(engine, BuildSpec(_dockerfile(), BASE))) as events:
         for event in events:
             if isinstance(event, BuildStep) and event.started_s and event.completed_s is None:

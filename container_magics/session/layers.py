@@ -13,7 +13,7 @@ from container_magics.core import layersource
 from container_magics.core.layers import Contents, ImageLayers, Layer
 from container_magics.core.layers import LayersReading as LayersReading
 from container_magics.core.layertree import LayerTree, merge, squashed
-from container_magics.engine import archivefile, images, registryblobs, run
+from container_magics.engine import images, run
 from container_magics.engine.client import Engine
 from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import ENGINE_ALONE, Sources, read_image
@@ -76,8 +76,12 @@ def contents(
     """What reads the files of the image ``name``, of that ID, whose ``layers`` were read."""
     source = layersource.parse(name)
     if isinstance(source, layersource.FileSource):
+        from container_magics.engine import archivefile  # 20 modules that an engine's image lacks
+
         return archivefile.contents_of(source, layers)
     if isinstance(source, layersource.RegistrySource):
+        from container_magics.engine import registryblobs
+
         return registryblobs.contents_of(source.reference, layers)
     container = name if layers and layers[-1].writable else ""
     return EngineContents(_needed(engine), image_id, layers, sources, container)
@@ -121,8 +125,12 @@ def _read(
 ) -> Iterator[LayersReading | ImageLayers]:
     source = layersource.parse(image)
     if isinstance(source, layersource.FileSource):
+        from container_magics.engine import archivefile
+
         yield from archivefile.read_file(source, sources)
     elif isinstance(source, layersource.RegistrySource):
+        from container_magics.engine import registryblobs
+
         yield from registryblobs.read_registry(source.reference, sources)
     else:
         yield from _of_engine(_needed(engine), image, sources)
