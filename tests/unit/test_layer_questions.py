@@ -492,7 +492,7 @@ def test_each_question_takes_a_moment() -> None:
         "owner": lambda: found.owner(b"d1/f150"), "find": lambda: find(found, "f15*"),
         "big": lambda: big(found, 10), "wasted": lambda: wasted_paths(found),
         "diff": lambda: diff(found, found), "tree": lambda: present.tree_view(found, 0),
-        "stack rows": lambda: layer_rows(found), "tree rows": lambda: list(tree_rows(found, 0)),
+        "stack rows": lambda: layer_rows(found), "tree rows": lambda: len(tree_rows(found, 0)),
     }  # fmt: skip
     slow = {}
     for name, ask in questions.items():
