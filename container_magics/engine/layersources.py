@@ -16,7 +16,7 @@ from functools import partial
 from container_magics.core.knownlayers import KnownLayers
 from container_magics.core.layergathering import Gathering
 from container_magics.core.layers import Entry, ImageLayers, LayersReading, Way
-from container_magics.engine import archive, flattened, layerhelper, layerrecords
+from container_magics.engine import layerrecords
 from container_magics.engine.client import Engine, told
 from container_magics.engine.layercache import LayerCache
 from container_magics.errors import EngineRefused
@@ -90,6 +90,8 @@ def _asked(
 
 def _flattened(engine: Engine, image_id: str) -> Iterator[LayersReading | ImageLayers]:
     """Where the engine says that it cannot save the image."""
+    from container_magics.engine import flattened
+
     begin_s = time.perf_counter()
     for event in flattened.read(engine, image_id):
         if isinstance(event, ImageLayers):
@@ -107,6 +109,8 @@ def _providers(sources: Sources) -> Iterator[tuple[str, Provider]]:
     if sources.records:
         yield RECORDS, layerrecords.read
     if sources.helper:
+        from container_magics.engine import layerhelper
+
         yield HELPER, layerhelper.read
     yield SAVE, _saved
 
@@ -130,6 +134,8 @@ def _cached(cache: LayerCache, _: Engine, gathering: Gathering) -> Iterator[Laye
 
 
 def _saved(engine: Engine, gathering: Gathering) -> Iterator[LayersReading]:
+    from container_magics.engine import archive
+
     known = KnownLayers(gathering.diff_ids, gathering.entries)
     for event in archive.read_image(engine, gathering.image_id, known):
         if isinstance(event, ImageLayers):

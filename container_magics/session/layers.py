@@ -15,9 +15,7 @@ from container_magics.core.layers import LayersReading as LayersReading
 from container_magics.core.layertree import LayerTree, merge, squashed
 from container_magics.engine import images, run
 from container_magics.engine.client import Engine
-from container_magics.engine.layercontents import EngineContents
 from container_magics.engine.layersources import ENGINE_ALONE, Sources, read_image
-from container_magics.engine.writable import read_container
 from container_magics.errors import ImageNotFound, NotFound, UsageError
 
 __all__ = ["LayersEvent", "LayersRead", "LayersReading", "explore"]
@@ -83,6 +81,8 @@ def contents(
         from container_magics.engine import registryblobs
 
         return registryblobs.contents_of(source.reference, layers)
+    from container_magics.engine.layercontents import EngineContents
+
     container = name if layers and layers[-1].writable else ""
     return EngineContents(_needed(engine), image_id, layers, sources, container)
 
@@ -142,6 +142,8 @@ def _of_engine(
     try:
         yield from read_image(engine, image, sources)
     except NotFound:
+        from container_magics.engine.writable import read_container
+
         try:
             yield from read_container(engine, image, sources)
         except NotFound as error:
