@@ -169,7 +169,7 @@ class Node:
             f"{disk}rm -f {place / 'docker.pid'}",
             f"rm -rf {place / 'exec'}",
             f"hostname {self.name}",
-            f"exec {find('dockerd') or 'dockerd'} {' '.join(words)}",
+            f"TMPDIR={place} exec {find('dockerd') or 'dockerd'} {' '.join(words)}",
         )
         return " && ".join(steps)
 
