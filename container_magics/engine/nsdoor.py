@@ -68,13 +68,16 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def serve(pid: int, port: int) -> None:
     """Listen here, go over there, and carry until stdin ends."""
+    inside = set[object]()  # asyncio itself holds no task, and one that is let go of is destroyed
 
     async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inside.add(task := asyncio.current_task())
         with suppress(OSError):
             there = await asyncio.open_connection(LOOPBACK, port)
             await asyncio.gather(_carry(reader, there[1]), _carry(there[0], writer))
             there[1].close()
         writer.close()
+        inside.discard(task)
 
     # a socket stays in the network in which it was made
     server = await asyncio.start_server(visit, LOOPBACK, 0)
