@@ -85,6 +85,7 @@ def test_a_name_that_another_student_takes_at_this_moment(engine: Engine, name: 
         sshbox.start(engine, ada, name)
         looked = sshbox.Looked(free)
         sshbox.start(engine, grace, name, replacing=False, looked=looked)
+        sshbox.ready(engine, grace, name)
         assert said(engine, grace, name, "hostname") == f"{name}\n"
         assert verbs.inspect(engine, f"{name}-grace")["Config"]["Labels"][USER] == "grace"
         assert boxfind.free_names(engine, grace, [name]) == frozenset()
