@@ -7,7 +7,8 @@ engine that this user has, and one test after another. Then:
 1. the labextension's tests
 2. the notebooks, by nbval
 3. all of pytest, with the notebooks once more: they must pass twice in a row
-4. what is left on the engine and on the machine that was not there before: nothing, or it fails
+4. tests that failed, if they are few, alone and twice: see secondlook.py
+5. what is left on the engine and on the machine that was not there before: nothing, or it fails
 
 The engines are stopped in the end, also after a failure and after Ctrl-C. Other arguments go to
 pytest, which then runs alone (``make test ARGS="tests/unit -x"``). ``--engine NAME`` before them
@@ -34,6 +35,7 @@ from pathlib import Path
 import docker
 from kernelimage import COURSE_IMAGE, IMAGE, install_course_kernel
 from leftovers import RUN, Inventory, end_processes, image_names, left_over, take_inventory
+from secondlook import FAILED, noted, unsteady
 from workers import SEEN, STATES, images_seen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "engine"))
@@ -120,17 +122,12 @@ def on_an_engine(arguments: Sequence[str]) -> int:
 
 
 def everything(engines: Sequence[Engine]) -> int:
-    """All four parts; the closing line of the last pytest run is printed last."""
+    """All parts; the closing line of the run of all tests is printed last."""
     whole = engines[0].endpoint.url == Places(STATE).url
     before = [take_inventory(each.api, whole_machine=whole) for each in engines]
     workers = ("-n", str(len(engines)), *BY_FILE) if len(engines) > 1 else ()
-    statuses = [follow([".ci/javascript", "test"])[0]]
-    say("\nThe notebooks, for the first time")
-    statuses.append(follow(pytest(*NBVAL, *workers, "notebooks"))[0])
-    say("\nAll tests, and the notebooks for the second time")
-    command = pytest(*NBVAL, *workers, "tests", "notebooks")
-    status, closing_line = follow(command, hold_last_line=True)
-    statuses.append(status)
+    status = follow([".ci/javascript", "test"])[0]
+    passed, closing_line = all_of_pytest(workers)
     left = [
         line
         for each, earlier in zip(engines, before, strict=True)
@@ -142,7 +139,34 @@ def everything(engines: Sequence[Engine]) -> int:
         say(f"LEFT BEHIND  {line}{after and f', first seen after {after}'}")
     say(f"Left behind by the tests: {len(left) or 'nothing'}")
     say(closing_line)
-    return 1 if left or any(statuses) else 0
+    return 1 if left or status or not passed else 0
+
+
+def all_of_pytest(workers: Sequence[str]) -> tuple[bool, str]:
+    """Whether the notebooks and all tests passed, and pytest's closing line."""
+    record = STATE / "failed-tests"
+    STATE.mkdir(exist_ok=True)
+    record.unlink(missing_ok=True)
+    os.environ[FAILED] = str(record)
+    say("\nThe notebooks, for the first time")
+    first, _ = follow(pytest(*NBVAL, *workers, "notebooks"))
+    say("\nAll tests, and the notebooks for the second time")
+    command = pytest(*NBVAL, *workers, "tests", "notebooks")
+    second, closing_line = follow(command, hold_last_line=True)
+    del os.environ[FAILED]
+    if not first and not second:
+        return True, closing_line
+    failed = noted(record)
+    say(f"{closing_line}\n\nFailed: {', '.join(failed)}")
+    passed = unsteady((first, second), failed, alone)
+    for name in failed if passed else ():
+        say(f"UNSTEADY  {name}: it failed beside all others, and passed twice alone")
+    return passed, closing_line
+
+
+def alone(names: Sequence[str]) -> int:
+    """Run some tests and nothing else."""
+    return follow(pytest("-q", *NBVAL, *names))[0]
 
 
 def on_another_engine(engine: Engine, name: str = "", *arguments: str) -> int:

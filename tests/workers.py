@@ -19,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a plugin is read before pytest adds it
 from leftovers import image_names
+from secondlook import note
 
 from container_magics.engine.statedir import STATE_VARIABLE, Places
 
@@ -62,6 +63,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             last if item.path.parent.name == "unit" else ranks.get(item.path.name, last - 1)
         )
     )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what failed; of xdist's processes the one that hears of all."""
+    if report.failed and not os.environ.get(WORKER):
+        note(report.nodeid)
 
 
 @pytest.hookimpl(hookwrapper=True)
