@@ -185,7 +185,7 @@ class Classroom:
         """Drop a student's key, at the door and in the box, and hand out another."""
         student = self.room.student(name)
         self.room.folder.revoke(student)
-        return self.start()
+        return Report("revoke", list(self.start()))
 
     def extend(self, more: str) -> float:
         """Let the class end later by "30m"; returns when, in seconds since 1970."""

@@ -23,6 +23,7 @@ T = TypeVar("T")
 CHUNK_BYTES = 64 * 1024
 MOST_WAITING = 64
 FIRST_LOOK_S, LOOK_S = 0.25, 1.0
+KEEPALIVE_S = 10.0  # three go unanswered: a gate does not say that a box behind it has gone
 CONNECT_S = 10.0  # on a busy machine a lost packet is sent again after 1, 3 and 7 seconds
 SILENT_S = 15.0
 """Who says nothing at all for CONNECT_S is asked once more: a busy machine loses more than one."""
@@ -147,6 +148,7 @@ class Login:
                 config=None,
                 agent_path=None,
                 connect_timeout=CONNECT_S,
+                keepalive_interval=KEEPALIVE_S if tunnel else 0,
             )
         except BaseException:
             if tunnel:

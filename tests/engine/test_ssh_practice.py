@@ -26,6 +26,8 @@ from container_magics.engine.client import Engine
 from container_magics.engine.keys import Address
 from container_magics.engine.logs import last_lines
 from container_magics.engine.ownership import owner
+from container_magics.engine.sshclient import login
+from container_magics.errors import SshFailed
 from container_magics.practice import boxlab, boxspec, sshbox
 from container_magics.practice.sshbox import Box
 from container_magics.session.build import build
@@ -296,6 +298,21 @@ def test_who_and_last_know_of_the_login(student: Student) -> None:
             assert "pts/" in student.on_box("last student")
         finally:
             login.terminate()
+
+
+def test_a_box_behind_a_gate_that_falls_silent_is_given_up(
+    lab: list[Box], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate goes on answering for it: nothing else would ever say that it has gone."""
+    monkeypatch.setattr("container_magics.engine.sshclient.KEEPALIVE_S", 1.0)
+    inner = lab[1]
+    with login(inner.address) as made:
+        engine.api.pause(inner.container)
+        try:
+            with pytest.raises(SshFailed, match="broke before the program began"):
+                made.start("true")
+        finally:
+            engine.api.unpause(inner.container)
 
 
 def test_the_log_of_sshd_says_who_came(student: Student) -> None:
