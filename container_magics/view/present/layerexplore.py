@@ -9,17 +9,15 @@ from container_magics.core.layerexplore import Item
 from container_magics.core.layers import shown
 from container_magics.core.layertree import LayerTree
 from container_magics.view.model import Group, Stack, View
-from container_magics.view.present.layers import NAME_LENGTH, instruction
+from container_magics.view.present.foldernodes import NAME_LENGTH, clip
+from container_magics.view.present.layers import instruction
 
 MARKS = {"": "", "added": "+ ", "changed": "~ ", "hidden": "− "}
 
 
 def label(item: Item) -> str:
     """The name, with its mark, and a "/" where it is a folder."""
-    name = shown(item.name)
-    if len(name) > NAME_LENGTH:
-        name = name[: NAME_LENGTH - 1] + "…"
-    return f"{MARKS[item.state]}{name}{'/' if item.is_folder else ''}"
+    return f"{MARKS[item.state]}{clip(shown(item.name))}{'/' if item.is_folder else ''}"
 
 
 def remark(item: Item, tree: LayerTree) -> str:
@@ -52,8 +50,7 @@ def standing(tree: LayerTree, step: int, count: int) -> str:
     change = tree.changes[step]
     counts = (change.added.count, change.changed.count, change.hid.count)
     did = "+{} ~{} -{}".format(*map(units.count, counts))
-    line = instruction(tree.layers[step])
-    line = line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"
+    line = clip(instruction(tree.layers[step]))
     return f"after layer {step + 1} of {len(tree.layers)}: {line} ({did}); {count:,} names"
 
 

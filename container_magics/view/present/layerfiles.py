@@ -12,15 +12,10 @@ from container_magics.core.layers import Entry, shown
 from container_magics.core.layersteps import ghost_entry, ghosts_after, merged, seen_after
 from container_magics.core.layertree import LayerTree
 from container_magics.core.merge import Hidden
-from container_magics.core.pathtree import Chosen, Folder, chosen, tree_of, tree_of_nodes
-from container_magics.view.model import Mark, Node, Tree, View
-from container_magics.view.present.layers import (
-    DEEPEST,
-    NAME_LENGTH,
-    NODES_SHOWN,
-    ROOM_BYTES,
-    instruction,
-)
+from container_magics.core.pathtree import Folder, chosen, tree_of, tree_of_nodes
+from container_magics.view.model import Mark, Tree, View
+from container_magics.view.present.foldernodes import NAME_LENGTH, node_of
+from container_magics.view.present.layers import NODES_SHOWN, ROOM_BYTES, instruction
 
 
 def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool = False) -> View:
@@ -41,11 +36,11 @@ def files(tree: LayerTree, step: int, nodes: int = NODES_SHOWN, *, alone: bool =
         some = [one for one in seen.values() if one[0] == step] if alone else seen.values()
         root = tree_of(map(itemgetter(1), some), map(ghost_entry, ghosts.values()))
     names = chosen(root, nodes, ROOM_BYTES)
-    drawing = _Drawing(step, layer_of, ghosts, tree.changes[step].changed_paths, names)
+    drawing = _Drawing(step, layer_of, ghosts, tree.changes[step].changed_paths)
     which = "The files of layer" if alone else "The files after layer"
     line = instruction(tree.layers[step])[:NAME_LENGTH]
     caption = f"{which} {step + 1} ({line}), and what it {'hid' if alone else 'did'}"
-    return Tree((drawing.node(root, 0),), caption)
+    return Tree((node_of(root, names, drawing.text, drawing.mark),), caption)
 
 
 def _layer_in(seen: dict[bytes, tuple[int, Entry]], path: bytes) -> int | None:
@@ -59,23 +54,8 @@ class _Drawing:
     layer_of: Callable[[bytes], int | None]
     ghosts: Mapping[bytes, Hidden]
     changed: Set[bytes]
-    names: Chosen
 
-    def node(self, folder: Folder, depth: int) -> Node:
-        children, further = self.names.of(folder) if depth < DEEPEST else ((), ())
-        name = shown(folder.name)
-        is_folder = not folder.is_empty or any(e.kind == "dir" for e in folder.entries)
-        return Node(
-            label=(name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…")
-            + ("/" if is_folder else ""),
-            text=self._text(folder),
-            mark=self._mark(folder),
-            children=tuple(self.node(child, depth + 1) for child in children),
-            omitted=folder.width - len(children) - len(further),
-            further=tuple(self.node(child, depth + 1) for child in further),
-        )
-
-    def _text(self, folder: Folder) -> str:
+    def text(self, folder: Folder) -> str:
         parts = []
         if not folder.is_empty:
             inside = units.count(folder.count, "entry", "entries")
@@ -94,7 +74,7 @@ class _Drawing:
                 parts.append(f"layer {layer + 1}")
         return ", ".join(parts)
 
-    def _mark(self, folder: Folder) -> Mark:
+    def mark(self, folder: Folder) -> Mark:
         for entry in folder.entries:
             if entry.path in self.ghosts:
                 return "hidden"

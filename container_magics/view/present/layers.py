@@ -13,7 +13,7 @@ from container_magics.core.layersecrets import masked
 from container_magics.core.layertree import LayerTree, Ownership, Touch, above
 from container_magics.core.layerwaste import Waste, dive, wastes
 from container_magics.core.merge import Cause
-from container_magics.core.pathtree import Chosen, Folder, chosen, tree_of
+from container_magics.core.pathtree import Folder, chosen, tree_of
 from container_magics.view.model import (
     Column,
     Group,
@@ -26,15 +26,14 @@ from container_magics.view.model import (
     Table,
     View,
 )
+from container_magics.view.present.foldernodes import clip, node_of
 from container_magics.view.present.ways import read_by
 
 NODES_SHOWN = 400  # of all layers together: keeps the HTML well under 300 KB
 ROOM_BYTES = 150_000  # of HTML, for those and the next largest under further folds
 LEAST_NODES = 12  # for each layer, however small it is
 NODES_OF_LEAST = 600  # and where layers are so many that this would be more, fewer
-DEEPEST = 60
 WASTES_SHOWN = 5
-NAME_LENGTH = 80
 INSTRUCTION_LENGTH = 100
 FORMULA = "visible bytes / all layers' bytes"
 THE_BASE = "the base image"
@@ -133,7 +132,7 @@ def owner(tree: LayerTree, path: str, *, on_base: bool = False) -> View:
 
 
 def _touch_row(tree: LayerTree, found: Ownership, touch: Touch) -> tuple[str, ...]:
-    line = _clip(instruction(tree.layers[touch.layer]), INSTRUCTION_LENGTH)
+    line = clip(instruction(tree.layers[touch.layer]), INSTRUCTION_LENGTH)
     entry = touch.entry
     if entry is None:
         did = f"hid ({touch.cause} at /{shown(touch.by)})"
@@ -158,7 +157,7 @@ def _rows(tree: LayerTree, stable: bool, nodes: int, widest: int) -> tuple[Stack
     for index, layer in enumerate(tree.layers):
         rows.append(
             StackRow(
-                label=f"{index + 1}  {_clip(instruction(layer), INSTRUCTION_LENGTH)}",
+                label=f"{index + 1}  {clip(instruction(layer), INSTRUCTION_LENGTH)}",
                 size=units.size(layer.size_bytes),
                 fraction=layer.size_bytes / widest,
                 hidden=lost[index] / layer.size_bytes if layer.size_bytes else 0.0,
@@ -210,19 +209,7 @@ class _Nodes:
         room_bytes = ROOM_BYTES // 2 // with_files + int(ROOM_BYTES / 2 * share)
         least = min(LEAST_NODES, NODES_OF_LEAST // with_files)
         names = chosen(root, max(least, int(nodes * share)), room_bytes)
-        return (self._node(root, names, depth=0),)
-
-    def _node(self, folder: Folder, names: Chosen, depth: int) -> Node:
-        children, further = names.of(folder) if depth < DEEPEST else ((), ())
-        is_folder = not folder.is_empty or any(e.kind == "dir" for e in folder.entries)
-        return Node(
-            label=_clip(shown(folder.name), NAME_LENGTH) + ("/" if is_folder else ""),
-            text=self._text(folder),
-            mark=self._mark(folder),
-            children=tuple(self._node(child, names, depth + 1) for child in children),
-            omitted=folder.width - len(children) - len(further),
-            further=tuple(self._node(child, names, depth + 1) for child in further),
-        )
+        return (node_of(root, names, self._text, self._mark),)
 
     def _text(self, folder: Folder) -> str:
         parts = [self._what(entry) for entry in folder.entries]
@@ -242,7 +229,7 @@ class _Nodes:
         later = "" if hider is None else f"hidden by layer {hider + 1}"
         words = {"file": units.size(entry.size_bytes), "dir": ""}.get(entry.kind, entry.kind)
         if entry.link:
-            words = f"{words} → {_clip(shown(entry.link), NAME_LENGTH)}"
+            words = f"{words} → {clip(shown(entry.link))}"
         return ", ".join(word for word in (words, later) if word)
 
     def _mark(self, folder: Folder) -> Mark:
@@ -271,7 +258,7 @@ def _waste_views(tree: LayerTree) -> tuple[View, ...]:
 
 def _waste_words(tree: LayerTree, waste: Waste) -> str:
     """ "layer 9 `RUN chmod -R ...` replaced 2,907 files of layers 3 and 4: 41 MB"."""
-    line = _clip(instruction(tree.layers[waste.hider]), 60)
+    line = clip(instruction(tree.layers[waste.hider]), 60)
     numbers = [str(index + 1) for index in waste.owners]
     of = "layer " + numbers[0] if len(numbers) == 1 else "layers " + ", ".join(numbers[:-1])
     of += f" and {numbers[-1]}" if len(numbers) > 1 else ""
@@ -286,7 +273,3 @@ def _efficiency(tree: LayerTree, *, on_base: bool) -> Meter:
     if not on_base:
         text += f"; dive's score {dive(tree).score:.4f}"
     return Meter("efficiency", tree.efficiency, text)
-
-
-def _clip(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
