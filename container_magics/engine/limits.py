@@ -10,6 +10,9 @@ from container_magics.engine.client import Engine
 from container_magics.engine.keptback import ELSEWHERE
 from container_magics.errors import EngineDenied, EngineRefused, NotSupported
 
+FLAGS = {"memory": "--memory", "processors": "--cpus", "processes": "--pids-limit"}
+"""A limit, in capabilities' words -> docker's flag for it."""
+
 
 def expect(engine: Engine, asked: Limits) -> None:
     """NotSupported where the engine says that it cannot set one of these. Nothing is asked where
@@ -28,10 +31,6 @@ def expect(engine: Engine, asked: Limits) -> None:
             f"Leave {' and '.join(FLAGS[word] for word in lacking)} out; or: {ELSEWHERE}",
             why=f"this engine sets no limit of {' and '.join(lacking)}",
         )
-
-
-FLAGS = {"memory": "--memory", "processors": "--cpus", "processes": "--pids-limit"}
-"""A limit, in capabilities' words -> docker's flag for it."""
 
 
 def words_of(asked: Limits) -> list[str]:

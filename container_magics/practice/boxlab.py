@@ -57,14 +57,12 @@ def start_missing(
     engine: Engine,
     owner: Owner,
     gate: str,
-    names: Collection[str],
+    names: Sequence[str],
     settings: BoxSettings,
     stopper: Stopper,
 ) -> list[Box]:
     """Start boxes behind the gate of a lab that is there. Raises what ``starting`` raises."""
-    wanted = dict.fromkeys(names, replace(settings, lab=gate, gate=False))
-    with closing(starting(engine, owner, wanted, stopper)) as boxes:
-        return list(boxes)
+    return start_all(engine, owner, names, replace(settings, lab=gate, gate=False), stopper)
 
 
 def start_all(

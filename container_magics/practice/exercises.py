@@ -85,6 +85,11 @@ def container_of(engine: Engine, owner: Owner, exercise: Exercise) -> str:
     return container_name(engine, owner, exercise.settings.box)
 
 
+def program(script: Script) -> tuple[str, ...]:
+    """The words by which a script is run."""
+    return ("sh", "-c", PRELUDE + script.code)
+
+
 def sentence(said: str, status: int) -> str:
     """The last line of what a script has said, with no secret in it; what to think without one."""
     lines = [line.strip() for line in plain(said).splitlines() if line.strip()]
@@ -103,9 +108,7 @@ def _run(
 ) -> tuple[int, str]:
     """The status, and the end of what was written."""
     place = _place(engine, owner, script.on or exercise.settings.box)
-    spec = ContainerSpec(
-        "", ("sh", "-c", PRELUDE + script.code), user=script.user or _student(place)
-    )
+    spec = ContainerSpec("", program(script), user=script.user or _student(place))
     stopper = stopper or Stopper(exercise.settings.timeout_s)
     tail, status = b"", 0
     with closing(run_inside(engine, place["Id"], spec, stopper=stopper)) as events:

@@ -9,7 +9,7 @@ from container_magics.core.boxes import BOX_USER
 from container_magics.core.exercise import Exercise, Script
 from container_magics.engine.deadline import at_most
 from container_magics.engine.sshclient import Login
-from container_magics.practice.exercises import PRELUDE, TAIL_BYTES, Verdict, sentence
+from container_magics.practice.exercises import TAIL_BYTES, Verdict, program, sentence
 
 TIMED_OUT = 124
 """The status of timeout(1) when the time has passed."""
@@ -43,7 +43,7 @@ def run(made: Login, exercise: Exercise, script: Script) -> tuple[int, str]:
     """(exit status, the end of what was written); the status is TIMED_OUT after its time, UNDONE
     when the student's shell ended before the script did. SshFailed when that shell hangs."""
     limit_s, word = exercise.settings.timeout_s, secrets.token_hex(16)
-    command = shlex.join(("timeout", "-k", "1", f"{limit_s:g}", "sh", "-c", PRELUDE + script.code))
+    command = shlex.join(("timeout", "-k", "1", f"{limit_s:g}", *program(script)))
     # a shell that says `exit 0` in its ~/.bashrc does not come so far
     ending = f'; s=$?; printf \'\\n%s %s\\n\' {word} "$s"; exit "$s"'
     said, out = b"", b""
