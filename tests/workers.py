@@ -57,10 +57,10 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest files first and the unit tests last, all else in its order between them."""
     ranks = {name: rank for rank, name in enumerate(SLOWEST)}
-    last = len(ranks) + 1
     items.sort(
         key=lambda item: (
-            last if item.path.parent.name == "unit" else ranks.get(item.path.name, last - 1)
+            item.path.parent.name == "unit",
+            ranks.get(item.path.name, len(ranks)),
         )
     )
 

@@ -16,6 +16,7 @@ from hostile import payloads
 from container_magics.engine.base import BASE
 from container_magics.engine.client import Engine
 
+KERNEL = {"kernelspec": {"name": "container-magics", "display_name": "Python (containers)"}}
 LAST = "the last line of all"
 FILE = "/payloads"
 REMOVAL_S = 30

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import nbformat
 from hostile import Hook, payloads, touch
-from hostilebox import FILE, LAST
+from hostilebox import FILE, KERNEL, LAST
 from labpage import LabPage
 from playwright.sync_api import Browser, Page, expect
 
 OpenLab = Callable[..., LabPage]
-KERNEL = {"kernelspec": {"name": "container-magics", "display_name": "Python (containers)"}}
 NEEDED_PAYLOADS = 60
 
 

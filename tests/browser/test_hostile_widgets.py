@@ -9,14 +9,13 @@ from pathlib import Path
 
 import nbformat
 from hostile import Hook, payloads, touch
-from hostilebox import FILE
+from hostilebox import FILE, KERNEL
 from labpage import LabPage
 from playwright.sync_api import Locator, expect
 
 from container_magics.engine.client import Engine
 from container_magics.jupyter.widgets import LOG_LINES
 
-KERNEL = {"kernelspec": {"name": "container-magics", "display_name": "Python (containers)"}}
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
 NAMES = "all => all.map(one => one.querySelector('.cm-longlist-cell').textContent)"
 EXPLORED = "%layers {}:latest -w"
