@@ -41,10 +41,10 @@ def prepare(places: Places) -> Net:
             hint="Install it: `apt-get install docker.io iptables` on Debian and Ubuntu.",
         )
     _spare_docker0(places)
-    whole = privatenet.free_range(places.tag, privatenet.routed())
     beside = privatenet.another_rule_writer()
-    net = Net(str(whole), beside, privatenet.rules(), privatenet.forwarding())
-    privatenet.make_bridge(places.bridge, whole)
+    rules, forwarding = privatenet.rules(), privatenet.forwarding()
+    whole = privatenet.make_bridge(places.bridge, places.tag)
+    net = Net(str(whole), beside, rules, forwarding)
     if beside:
         privatenet.remove_own_rules(places.tag, whole)
         privatenet.add_own_rules(places.tag, whole)
@@ -104,14 +104,18 @@ def after_stop(places: Places, net: Net | None) -> None:
     """Take away what a dockerd of ours leaves: helpers, mounts, bridges, rules. No data."""
     _end_helpers(places)
     _unmount_under(places.exec_root, places.data)
-    bridges = {places.bridge, *_noted_bridges(places)}
-    if net is not None:
-        bridges |= set(privatenet.bridges_within(privatenet.Network(net.whole)))
-    for name in bridges:
+    bridges = _noted_bridges(places)
+    if net is not None and places.bridge in privatenet.interfaces():
+        bridges += privatenet.bridges_within(privatenet.Network(net.whole))
+        _undo(places, net, {places.bridge, *bridges})
+    for name in (*bridges, places.bridge):  # as long as it is there, the range is ours
         privatenet.remove_bridge(name)
     _bridges_file(places).unlink(missing_ok=True)
-    if net is None:
-        return
+
+
+def _undo(places: Places, net: Net, bridges: set[str]) -> None:
+    """Take away the rules. Only where our bridge is: where it is not, the engine had another
+    network stack, or the machine was started anew, and the range may be another engine's."""
     if net.beside_another:
         privatenet.remove_own_rules(places.tag, privatenet.Network(net.whole))
     else:

@@ -8,6 +8,7 @@ a comment that names us, let its containers out.
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import json
 import os
@@ -65,8 +66,23 @@ def pool(whole: Network) -> Network:
     return list(whole.subnets(prefixlen_diff=1))[1]
 
 
-def make_bridge(name: str, whole: Network) -> None:
-    """Make the bridge anew, with the first address of its network; an old one of ours goes."""
+def make_bridge(name: str, tag: str) -> Network:
+    """Make an engine's bridge in a range that is free, and say which; an old one of ours goes.
+
+    One engine at a time chooses: two that start at once would both find the same range free.
+    """
+    folder = os.open("/run", os.O_RDONLY)  # no file of ours has to be there, or stays
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        whole = free_range(tag, routed())
+        _make_bridge(name, whole)
+    finally:
+        os.close(folder)
+    return whole
+
+
+def _make_bridge(name: str, whole: Network) -> None:
+    """With the first address of its network."""
     remove_bridge(name)
     network = bridge_network(whole)
     output_of("ip", "link", "add", "name", name, "type", "bridge")

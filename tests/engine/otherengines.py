@@ -100,7 +100,7 @@ def newer_engine(state: Path, store: str, *, size_mb: int | None = None) -> Iter
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "none", data], check=True)
     try:
         tag = hashlib.sha256(bridge.encode()).hexdigest()[:8]
-        privatenet.make_bridge(bridge, privatenet.free_range(tag, privatenet.routed()))
+        privatenet.make_bridge(bridge, tag)
         process = started(programs, folder, data, bridge)
         with connected(f"unix://{folder}/docker.sock", process, folder / "log") as engine:
             yield engine

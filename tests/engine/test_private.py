@@ -19,7 +19,7 @@ import docker
 import psutil
 import pytest
 
-from container_magics.engine import private
+from container_magics.engine import private, privatenet
 from container_magics.engine.client import Engine
 from container_magics.engine.process import began
 from container_magics.engine.statedir import Places
@@ -241,6 +241,21 @@ def test_what_was_launched_and_never_answers_is_ended(
     with pytest.raises(EngineError, match="did not answer within 0 s"):
         private.start(state)
     assert private.status(state).running is False
+
+
+def test_a_stop_takes_no_bridge_that_another_has_in_the_same_range(state: Path) -> None:
+    # an engine on a network stack of its own takes no notice of who has which range on ours
+    environment = {**os.environ, "CONTAINER_MAGICS_STATE": str(state)}
+    subprocess.run(["unshare", "--net", *COMMAND, "start"], env=environment, check=True)
+    whole = privatenet.Network(json.loads(Places(state).record.read_text())["net"]["whole"])
+    other = f"cmo-{Places(state).tag}"
+    run("ip", "link", "add", "name", other, "type", "bridge")
+    try:
+        run("ip", "address", "add", f"{whole[4096]}/24", "dev", other)  # which no engine gives away
+        assert private.stop(state)
+        assert other in privatenet.interfaces()
+    finally:
+        privatenet.remove_bridge(other)
 
 
 @pytest.mark.parametrize("started", [False, True])
