@@ -30,6 +30,7 @@ from container_magics.view.model import Meter, Note
 from container_magics.view.present.build import build as present
 
 MB = 1 << 20
+WAIT_S = 60.0
 LONG = "l" * 200
 ODD = os.fsdecode(b"bad\xff")
 
@@ -198,17 +199,35 @@ def large(tmp_path: Path) -> Path:
 
 
 def meanwhile(bench: Bench, spec: BuildSpec, do: Callable[[], None], version: Any) -> Result:
-    """Build, and do something when the sending has begun."""
-    result, done = Result(begin(spec)), False
-    with closing(build(bench.engine, spec, version=version)) as events:
+    """Build, and do something when the sending has begun; the rest is not sent before."""
+    result, done = Result(begin(spec)), threading.Event()
+    archive = Context.archive
+
+    def held(context: Context) -> tuple[Iterator[bytes], str]:
+        parts, name = archive(context)
+
+        def one_by_one() -> Iterator[bytes]:
+            for part in parts:
+                yield part
+                assert not context.sent_bytes or done.wait(WAIT_S)
+
+        return one_by_one(), name
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        closing(build(bench.engine, spec, version=version)) as events,
+    ):
+        patch.setattr(Context, "archive", held)
         for event in events:
             result.events.append(event)
             result.state = result.state.apply(event)
-            if isinstance(event, ContextSent) and event.sent_bytes and not done:
+            if isinstance(event, ContextSent) and event.sent_bytes and not done.is_set():
                 assert event.sent_bytes < event.total_bytes
-                done = True
-                do()
-    assert done
+                try:
+                    do()
+                finally:
+                    done.set()
+    assert done.is_set()
     return result
 
 
