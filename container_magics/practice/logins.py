@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from signal import SIGKILL
 
-from container_magics.core.events import RunEvent
+from container_magics.core.events import Exited, RunEvent
 from container_magics.engine.keys import Address
 from container_magics.engine.sshclient import Login, Remote, connect_patiently
 from container_magics.errors import SshFailed
@@ -16,6 +17,8 @@ from container_magics.session.stopper import Stopper
 
 KEPT_S = 60.0
 """A login that no cell uses ends after so long: a box that nobody uses may stop by itself."""
+KILLED = 128 + SIGKILL
+"""The exit status by which a shell says that."""
 MOST = 8
 """So many are kept; the one that was not used for the longest time goes."""
 
@@ -146,5 +149,16 @@ def run_on(
             closing(told_stop(program.output(), stopper)) as story,
         ):
             yield from story
-            exited = program.exited()
+            exited = _end(program, stopper)
         yield exited
+
+
+def _end(program: Remote, stopper: Stopper) -> Exited:
+    """How it has ended. A box may be too busy, or its disk, to tell the end of what was killed:
+    then the connection was given up, and it counts as killed. Else SshFailed where it broke."""
+    try:
+        return program.exited()
+    except SshFailed:
+        if not stopper.why:
+            raise
+        return Exited(KILLED)

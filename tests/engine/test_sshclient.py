@@ -17,7 +17,7 @@ import asyncssh
 import docker
 import pytest
 
-from container_magics.core.events import Exited, Output
+from container_magics.core.events import Exited, Output, Stopping
 from container_magics.engine.base import ensure_base
 from container_magics.engine.client import Engine
 from container_magics.engine.endpoint import Endpoint
@@ -28,6 +28,7 @@ from container_magics.practice import boxspec, sshbox
 from container_magics.practice.logins import run_on
 from container_magics.practice.sshbox import Box
 from container_magics.session.build import build
+from container_magics.session.stopper import Stopper
 
 ABANDON = """
 import sys
@@ -74,6 +75,20 @@ def test_a_program_that_is_abandoned_leaves_no_thread(box: Box) -> None:
         assert isinstance(next(story), Output)
     story.close()
     assert held() == before
+
+
+def test_a_box_that_does_not_tell_the_end_of_what_was_stopped(engine: Engine, box: Box) -> None:
+    """Nobody is to hear of a broken connection who has pressed stop, or set a time."""
+    threads, stopper, seen = held()[0], Stopper(), []
+    with closing(run_on(box, "echo on; sleep 600", stopper=stopper)) as story:
+        for event in story:
+            seen.append(event)
+            if event == Output("stdout", b"on\n"):
+                engine.api.pause(box.name)
+                stopper.press()
+    engine.api.unpause(box.name)
+    assert seen[-2:] == [Stopping("interrupt"), Exited(137)]
+    assert held()[0] == threads
 
 
 def test_the_interpreter_ends_after_a_program_was_abandoned(box: Box) -> None:
