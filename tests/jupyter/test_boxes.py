@@ -245,7 +245,7 @@ def test_a_fork_bomb_and_a_full_disk_are_held_and_reset_mends(
     assert pids["current"] <= pids["limit"] == 128
     run(notebook, f"%sshbox reset {BOX}")
     seen = notebook.run(
-        f"%%ssh {BOX} --no-check --timeout 60s\nyes > big; ls -s --block-size=M big"
+        f"%%ssh {BOX} --no-check --timeout 300s\nyes > big; ls -s --block-size=M big"
     )
     assert re.match(r"51[23]M", seen.stdout)
     assert "File size limit exceeded" in seen.stderr

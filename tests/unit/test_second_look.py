@@ -39,7 +39,11 @@ class Suite:
         self.runs += 1
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.workers", *more, *names]
         environment = os.environ | {FAILED: str(self.record), "PYTHONPATH": str(ROOT)}
-        environment.pop("PYTEST_XDIST_WORKER", None)  # ours is one
+        for name in (
+            "PYTEST_XDIST_WORKER",
+            "PYTEST_ADDOPTS",
+        ):  # ours is a worker, of a run of its own
+            environment.pop(name, None)
         where = ["--rootdir", str(self.folder), "-p", "no:cacheprovider"]
         return subprocess.run(
             [*command, *where], cwd=self.folder, env=environment, capture_output=True, check=False
