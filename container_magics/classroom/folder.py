@@ -27,6 +27,7 @@ from container_magics.engine.statedir import state_dir
 GATE, BOX = "gate", "box"
 """What a student calls the gateway and their own box."""
 SSH_PORT = 22
+RECORD = "class.json"
 CONFIG = """\
 # The practice box of {name}. In this folder:  ssh -F config box
 # In a notebook:  %sshbox join {key}/config
@@ -54,40 +55,51 @@ Host box
 """
 
 
+def class_root(name: str, folder: str | Path | None) -> Path:
+    """Where a class's folder is. None: among this user's own things, under the class's name."""
+    own = state_dir(os.environ) / "classes" / name
+    return (Path(folder).expanduser() if folder else own).resolve()
+
+
+def said_of(root: Path) -> dict[str, Any]:
+    """What was last said of the class in that folder: the arguments of classroom(), as JSON has
+    them. Empty when there is no such folder, and none is made."""
+    found = _read(root / RECORD).get("asked")
+    return found if isinstance(found, dict) else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class ClassFolder:
     """The folder of one class; made when first needed."""
 
-    def __init__(self, name: str, root: Path | None = None) -> None:
-        """``root`` None: among this user's own things, under the class's name."""
-        self.name = name
-        self.root = (root or state_dir(os.environ) / "classes" / name).resolve()
+    def __init__(self, name: str, root: Path) -> None:
+        """``root`` is what ``class_root`` says."""
+        self.name, self.root = name, root
         for folder in (self.root, self.root / "keys", self.root / "students"):
             if not folder.exists():  # one that is there is as its owner wants it
                 folder.mkdir(parents=True, exist_ok=True)
                 folder.chmod(0o700)
-        self._record = self.root / "class.json"
+        self._record = self.root / RECORD
         self._checks = self.root / "checks.json"
-        self.identity = str(self._read(self._record).get("id") or self._keep(id=uuid.uuid4().hex))
-
-    @staticmethod
-    def _read(path: Path) -> dict[str, Any]:
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        self.identity = str(_read(self._record).get("id") or self._keep(id=uuid.uuid4().hex))
 
     def _keep(self, **facts: Any) -> Any:
         """Write more into the record; returns the last value."""
-        whole = self._read(self._record) | facts
+        whole = _read(self._record) | facts
         written(self._record, json.dumps(whole).encode(), 0o600)
         return list(facts.values())[-1]
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What was last said of the class: the arguments of classroom(), as JSON has them."""
-        found = self._read(self._record).get("asked")
-        return found if isinstance(found, dict) else {}
+        """As ``said_of`` has it."""
+        return said_of(self.root)
 
     def ask(self, asked: Mapping[str, Any]) -> None:
         """Keep what was said of it."""
@@ -97,7 +109,7 @@ class ClassFolder:
     @property
     def ends_s(self) -> float | None:
         """When the door closes, in seconds since 1970; None before the first start."""
-        found = self._read(self._record).get("ends_s")
+        found = _read(self._record).get("ends_s")
         return float(found) if found else None
 
     def end_at(self, ends_s: float | None) -> None:
@@ -108,14 +120,14 @@ class ClassFolder:
     def homes(self) -> dict[str, str]:
         """Student's short name -> "ID HOST" of the node that has their volume, also of those who
         have no box now."""
-        found = self._read(self._record).get("homes")
+        found = _read(self._record).get("homes")
         return {str(key): str(home) for key, home in found.items()} if found else {}
 
     @property
     def every_home(self) -> set[str]:
         """Wherever a volume of the class may be, as "ID HOST": also on nodes from which a student
         was moved."""
-        return {*map(str, self._read(self._record).get("every_home") or ()), *self.homes.values()}
+        return {*map(str, _read(self._record).get("every_home") or ()), *self.homes.values()}
 
     def keep_homes(self, homes: Mapping[str, str]) -> None:
         """Keep them; {} when the volumes are gone, and then there is no home any more."""
@@ -126,7 +138,7 @@ class ClassFolder:
     @property
     def port(self) -> int | None:
         """The gateway's published port, the same as long as the class lives; None before."""
-        found = self._read(self._record).get("port")
+        found = _read(self._record).get("port")
         return int(found) if found else None
 
     def listen_at(self, port: int | None) -> None:
@@ -196,7 +208,7 @@ class ClassFolder:
     @property
     def checks(self) -> dict[str, str]:
         """What the last grading found, in words, by student's key."""
-        return {str(key): str(text) for key, text in self._read(self._checks).items()}
+        return {str(key): str(text) for key, text in _read(self._checks).items()}
 
     def keep_checks(self, found: Mapping[str, str]) -> None:
         """Keep what a grading found, beside what is known of others."""

@@ -16,7 +16,7 @@ from container_magics.classroom import (
     within,
 )
 from container_magics.classroom.bulk import Report
-from container_magics.classroom.folder import ClassFolder
+from container_magics.classroom.folder import ClassFolder, class_root
 from container_magics.classroom.gate import door as read_door
 from container_magics.classroom.looking import ClassStatus
 from container_magics.classroom.room import Room, connect_to
@@ -66,7 +66,10 @@ def classroom(
     What is None is as it was said last, at a start or a prefetch, else as in brackets: it is kept
     in the class's folder.
     """
-    kept = ClassFolder(class_name(name), Path(folder).expanduser() if folder else None)
+    root = class_root(class_name(name), folder)
+    if roster is None and not root.is_dir():
+        raise _no_roster(name, f"; there is no folder {root}")
+    kept = ClassFolder(name, root)
     said = {
         "roster": None if roster is None else list(_names(roster)),
         "image": image,
@@ -84,7 +87,7 @@ def classroom(
     }
     asked = kept.asked | {key: value for key, value in said.items() if value is not None}
     if "roster" not in asked:
-        raise UsageError(f"The class {name} has no roster yet.", hint="Give a list or a CSV file.")
+        raise _no_roster(name)
     room = Room(
         _opened(engine or asked.get("engine")),
         kept,
@@ -96,6 +99,12 @@ def classroom(
     if not kept.asked:
         kept.ask(asked)
     return Classroom(room, asked)
+
+
+def _no_roster(name: str, why: str = "") -> UsageError:
+    return UsageError(
+        f"The class {name} has no roster yet{why}.", hint="Give a list or a CSV file."
+    )
 
 
 def _opened(engine: str | Engine | None) -> Engine:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from container_magics.classroom import Classroom, classroom
-from container_magics.classroom.folder import ClassFolder
+from container_magics.classroom.folder import class_root, said_of
 from container_magics.core.classflags import ClassRequest
 from container_magics.jupyter.publish import show
 from container_magics.view.model import Note
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 def do(bench: Workbench, request: ClassRequest) -> Any:
     """Do what a request says; what is said once of a class is kept in its folder."""
     folder = request.folder or None
-    said = ClassFolder(request.name, Path(folder).expanduser() if folder else None).asked
     asked = dict(request.asked)
-    if "engine" not in {*said, *asked}:
+    if "engine" not in {*said_of(class_root(request.name, folder)), *asked}:
         asked["engine"] = bench.engine
     room = classroom(request.name, folder=folder, **asked)
     return VERBS[request.verb](bench, room, request)

@@ -69,7 +69,8 @@ def test_the_verbs_one_after_the_other(
     where = f"--folder {folder}"
     seen = teacher.run(f"%class status {name} {where}")
     assert seen.error == "UsageError"
-    assert "has no roster yet" in seen.told
+    assert f"has no roster yet; there is no folder {folder}." in seen.told
+    assert not folder.exists()
     seen = run(
         teacher,
         f"%class start {name} {where} --roster {tmp_path}/roster.csv {nodes} "

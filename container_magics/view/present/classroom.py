@@ -26,9 +26,16 @@ def status(
     """How each box is. ``over``: the time has passed, and so the door is shut. In stable mode the
     times are names."""
     why = any(line[5] for line in lines)
-    columns = ("student", "node", "state", "since", "last check", *(("why",) if why else ()))
+    columns = ("student", "node", "state", "since (UTC)", "last check", *(("why",) if why else ()))
     rows = tuple(
-        (who, node, state, "TIME" if stable and since else since, check, *((said,) if why else ()))
+        (
+            who,
+            node,
+            state,
+            "TIME" if stable and since else since.replace("T", " "),
+            check,
+            *((said,) if why else ()),
+        )
         for who, node, state, since, check, said in lines
     )
     when = "" if ends_s is None else f", until {_time(ends_s, stable=stable)}"
