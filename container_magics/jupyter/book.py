@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from container_magics.errors import UsageError
+from container_magics.jupyter import notebookfile
 
 PAGES = Path(__file__).with_name("bookpages")
 PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
@@ -57,7 +56,7 @@ def write_book(folder: Path, target: Path, title: str) -> list[Chapter]:
 
     Raises UsageError where there is no notebook, one cannot be read, or nothing can be written.
     """
-    notebooks = {path: _read(path) for path in sorted(folder.glob("*.ipynb"))}
+    notebooks = {path: notebookfile.read(path) for path in sorted(folder.glob("*.ipynb"))}
     if not notebooks:
         raise UsageError(f"There are no notebooks in {folder}.")
     chapters = list(_chapters(notebooks))
@@ -73,13 +72,6 @@ def write_book(folder: Path, target: Path, title: str) -> list[Chapter]:
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error
     return chapters
-
-
-def _read(path: Path) -> Any:
-    try:
-        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-        raise UsageError(f"{path} is no notebook that can be read.") from error
 
 
 def _chapters(notebooks: dict[Path, Any]) -> Iterator[Chapter]:

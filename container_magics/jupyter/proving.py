@@ -15,12 +15,12 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from container_magics.core.terminal import plain
 from container_magics.errors import TimedOut, UsageError
+from container_magics.jupyter import notebookfile
 
 KERNEL = "container-magics"
 CELL_S = 600.0
@@ -56,7 +56,7 @@ def notebooks(paths: list[Path]) -> list[Path]:
 def prove(notebook: Path) -> Iterator[Proof]:
     """Run a notebook's cells in order, and prove each exercise where it stands; its solution stays
     done for the cells after it. The story ends at a cell that fails."""
-    cells = [cell for cell in read(notebook).cells if cell.cell_type == "code"]
+    cells = [cell for cell in notebookfile.read(notebook).cells if cell.cell_type == "code"]
     names = [exercise_name(cell.source) for cell in cells]
     if not any(names):
         return
@@ -137,14 +137,6 @@ def kernel(folder: Path) -> Iterator[Shell]:
     finally:
         client.stop_channels()
         manager.shutdown_kernel()
-
-
-def read(notebook: Path) -> Any:
-    """The notebook; UsageError for what is none."""
-    try:
-        return nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise UsageError(f"{notebook} cannot be read as a notebook.") from error
 
 
 def exercise_name(source: str) -> str:
