@@ -187,7 +187,8 @@ def _binds(probe: socket.socket, port: int) -> bool:
 def serve(folder: Path, port: int, *, browser: bool, report: Report) -> int:
     """JupyterLab on 127.0.0.1 with a fresh token, until it ends or we do. Its exit status.
 
-    The token goes by the environment: a command line can be read by every user.
+    The token goes by the environment: a command line can be read by every user. A terminal of
+    JupyterLab's finds `container-magics`, too, wherever it is installed.
     """
     token = secrets.token_urlsafe(24)
     page = f"/lab/tree/{START}" if (folder / START).is_file() else "/lab"
@@ -195,7 +196,7 @@ def serve(folder: Path, port: int, *, browser: bool, report: Report) -> int:
     server = subprocess.Popen(  # noqa: S603 -- a list of words from our own code, no shell
         _command(port, page, browser=browser),
         cwd=folder,
-        env={**os.environ, **_configured(os.environ), "JUPYTER_TOKEN": token},
+        env={**os.environ, **_told_to_jupyter(os.environ), "JUPYTER_TOKEN": token},
         start_new_session=True,  # ^C is for us: the server would stop to ask whether it is meant
     )
     try:
@@ -228,10 +229,14 @@ def _command(port: int, page: str, *, browser: bool) -> list[str]:
     ]
 
 
-def _configured(environ: Mapping[str, str]) -> dict[str, str]:
-    """What has JupyterLab read ``CONFIG``, too. It holds defaults: a user's own settings win."""
-    before = environ.get("JUPYTER_CONFIG_PATH", "")
-    return {"JUPYTER_CONFIG_PATH": os.pathsep.join([*([before] if before else []), str(CONFIG)])}
+def _told_to_jupyter(environ: Mapping[str, str]) -> dict[str, str]:
+    """What has JupyterLab read ``CONFIG``, and its terminals find our programs. Both come last:
+    a user's own settings and programs win."""
+    more = {"JUPYTER_CONFIG_PATH": CONFIG, "PATH": Path(sys.executable).parent}
+    return {
+        name: os.pathsep.join([*filter(None, [environ.get(name)]), str(path)])
+        for name, path in more.items()
+    }
 
 
 def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
