@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from faultproxy import Fault, FaultProxy
 from leftovers import Inventory
@@ -166,6 +168,19 @@ def test_the_lab_asks_no_newcomer_about_jupyters_news(
         shown = json.load(answer)
     assert shown["schema"]["properties"]["fetchNews"]["default"] == "false"
     assert "fetchNews" not in shown["settings"]  # the user's own file has none of it
+
+
+def test_its_terminals_find_our_programs_after_all_others(
+    served: tuple[subprocess.Popen[str], str],
+) -> None:
+    server, address = served
+    asked, token = address.split("/lab/")[0], address.split("?")[1]
+    before = psutil.Process(server.pid).children(recursive=True)
+    DIRECT.open(f"{asked}/api/terminals?{token}", data=b"{}").close()
+    (shell,) = set(psutil.Process(server.pid).children(recursive=True)) - set(before)
+    path = shell.environ()["PATH"]
+    assert path == f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+    assert shutil.which("container-magics", path=path)
 
 
 def test_ctrl_c_ends_the_lab_and_its_server(
