@@ -120,7 +120,7 @@ def test_a_teachers_notes_with_a_picture(tmp_path: Path, capfd: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
-    [("", "", "no notebooks in"), ("a.ipynb", "{", "a.ipynb is no notebook")],
+    [("", "", "no notebooks in"), ("a.ipynb", "{", "a.ipynb cannot be read as a notebook")],
 )
 def test_what_is_no_book(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, text: str, sentence: str
