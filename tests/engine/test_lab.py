@@ -177,7 +177,9 @@ def test_its_terminals_find_our_programs_after_all_others(
     asked, token = address.split("/lab/")[0], address.split("?")[1]
     before = psutil.Process(server.pid).children(recursive=True)
     DIRECT.open(f"{asked}/api/terminals?{token}", data=b"{}").close()
-    (shell,) = set(psutil.Process(server.pid).children(recursive=True)) - set(before)
+    after = psutil.Process(server.pid).children(recursive=True)
+    numbers = {one.pid for one in before}  # a login shell has children of its own at its start
+    (shell,) = [one for one in set(after) - set(before) if one.ppid() in numbers]
     path = shell.environ()["PATH"]
     assert path == f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
     assert shutil.which("container-magics", path=path)
