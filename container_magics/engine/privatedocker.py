@@ -106,7 +106,8 @@ def after_stop(places: Places, net: Net | None) -> None:
     _unmount_under(places.exec_root, places.data)
     bridges = _noted_bridges(places)
     if net is not None and places.bridge in privatenet.interfaces():
-        bridges += privatenet.bridges_within(privatenet.Network(net.whole))
+        within = privatenet.bridges_within(privatenet.Network(net.whole))
+        bridges += [name for name in within if name != places.bridge]
         _undo(places, net, {places.bridge, *bridges})
     for name in (*bridges, places.bridge):  # as long as it is there, the range is ours
         privatenet.remove_bridge(name)

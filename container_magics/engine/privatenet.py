@@ -15,7 +15,9 @@ import os
 import re
 import shlex
 import socket
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -27,6 +29,7 @@ Network = ipaddress.IPv4Network
 
 _PREFIX = 18  # room for 63 networks of 256 addresses beside the bridge's own
 _TABLES = ("filter", "nat")
+CHOOSE_S = 10.0
 _USER_CHAIN = "DOCKER-USER"
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
@@ -70,15 +73,29 @@ def make_bridge(name: str, tag: str) -> Network:
     """Make an engine's bridge in a range that is free, and say which; an old one of ours goes.
 
     One engine at a time chooses: two that start at once would both find the same range free.
+    Raises EngineError when no range is free or the bridge cannot be made.
     """
-    folder = os.open("/run", os.O_RDONLY)  # no file of ours has to be there, or stays
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with _choosing():
         whole = free_range(tag, routed())
         _make_bridge(name, whole)
+    return whole
+
+
+@contextmanager
+def _choosing() -> Iterator[None]:
+    """Alone, if it can be had in time: any user of the machine may lock that folder, and nobody
+    is to keep an engine from its start."""
+    folder = os.open("/run", os.O_RDONLY)  # no file of ours has to be there, or stays
+    limit_s = time.monotonic() + CHOOSE_S
+    try:
+        while time.monotonic() < limit_s:
+            with suppress(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.05)
+        yield
     finally:
         os.close(folder)
-    return whole
 
 
 def _make_bridge(name: str, whole: Network) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -256,6 +257,29 @@ def test_a_stop_takes_no_bridge_that_another_has_in_the_same_range(state: Path) 
         assert other in privatenet.interfaces()
     finally:
         privatenet.remove_bridge(other)
+
+
+def test_a_stop_that_was_interrupted_is_finished_by_the_next(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private.start(state)
+    with closing(docker.APIClient(Places(state).url)) as api:
+        user_s = f"br-{api.create_network('mine')['Id'][:12]}"
+    os.kill(private.status(state).pid or 0, signal.SIGKILL)  # so nothing is noted
+    taken = privatenet.remove_bridge
+
+    def interrupted(name: str) -> None:
+        if name == user_s:
+            raise KeyboardInterrupt
+        taken(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(privatenet, "remove_bridge", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            private.stop(state)
+    assert user_s in privatenet.interfaces()
+    private.stop(state)
+    assert user_s not in privatenet.interfaces()
 
 
 @pytest.mark.parametrize("started", [False, True])
