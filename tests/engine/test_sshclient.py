@@ -80,13 +80,15 @@ def test_a_program_that_is_abandoned_leaves_no_thread(box: Box) -> None:
 def test_a_box_that_does_not_tell_the_end_of_what_was_stopped(engine: Engine, box: Box) -> None:
     """Nobody is to hear of a broken connection who has pressed stop, or set a time."""
     threads, stopper, seen = held()[0], Stopper(), []
-    with closing(run_on(box, "echo on; sleep 600", stopper=stopper)) as story:
-        for event in story:
-            seen.append(event)
-            if event == Output("stdout", b"on\n"):
-                engine.api.pause(box.name)
-                stopper.press()
-    engine.api.unpause(box.name)
+    try:
+        with closing(run_on(box, "echo on; sleep 600", stopper=stopper)) as story:
+            for event in story:
+                seen.append(event)
+                if event == Output("stdout", b"on\n"):
+                    engine.api.pause(box.name)
+                    stopper.press()
+    finally:
+        engine.api.unpause(box.name)
     assert seen[-2:] == [Stopping("interrupt"), Exited(137)]
     assert held()[0] == threads
 
