@@ -24,13 +24,15 @@ from container_magics.core.events import ContextSent
 from container_magics.engine.client import Engine
 from container_magics.engine.context import Context
 from container_magics.engine.contextfiles import astray
+from container_magics.engine.contextwalk import Entry
 from container_magics.errors import BuildFailed, EngineLost, UsageError
 from container_magics.session.build import begin, build
 from container_magics.view.model import Meter, Note
 from container_magics.view.present.build import build as present
 
 MB = 1 << 20
-WAIT_S = 60.0
+SLOW_S = 0.01
+"""For a part of a file; a large one has thousands."""
 LONG = "l" * 200
 ODD = os.fsdecode(b"bad\xff")
 
@@ -199,25 +201,20 @@ def large(tmp_path: Path) -> Path:
 
 
 def meanwhile(bench: Bench, spec: BuildSpec, do: Callable[[], None], version: Any) -> Result:
-    """Build, and do something when the sending has begun; the rest is not sent before."""
+    """Build, and do something when the sending has begun; until that is done, it goes on slowly."""
     result, done = Result(begin(spec)), threading.Event()
-    archive = Context.archive
+    content = Context.content
 
-    def held(context: Context) -> tuple[Iterator[bytes], str]:
-        parts, name = archive(context)
-
-        def one_by_one() -> Iterator[bytes]:
-            for part in parts:
-                yield part
-                assert not context.sent_bytes or done.wait(WAIT_S)
-
-        return one_by_one(), name
+    def slowly(context: Context, entry: Entry) -> Iterator[bytes]:
+        for part in content(context, entry):
+            yield part
+            done.wait(SLOW_S)
 
     with (
         pytest.MonkeyPatch.context() as patch,
         closing(build(bench.engine, spec, version=version)) as events,
     ):
-        patch.setattr(Context, "archive", held)
+        patch.setattr(Context, "content", slowly)
         for event in events:
             result.events.append(event)
             result.state = result.state.apply(event)
