@@ -16,7 +16,7 @@ from container_magics.classroom import (
     within,
 )
 from container_magics.classroom.bulk import Report
-from container_magics.classroom.folder import ClassFolder, class_root
+from container_magics.classroom.folder import ClassFolder, class_root, said_of
 from container_magics.classroom.gate import door as read_door
 from container_magics.classroom.looking import ClassStatus
 from container_magics.classroom.room import Room, connect_to
@@ -67,8 +67,11 @@ def classroom(
     in the class's folder.
     """
     root = class_root(class_name(name), folder)
-    if roster is None and not root.is_dir():
-        raise _no_roster(name, f"; there is no folder {root}")
+    if roster is None and "roster" not in said_of(root):
+        where = "" if root.is_dir() else f"; there is no folder {root}"
+        raise UsageError(
+            f"The class {name} has no roster yet{where}.", hint="Give a list or a CSV file."
+        )
     kept = ClassFolder(name, root)
     said = {
         "roster": None if roster is None else list(_names(roster)),
@@ -86,8 +89,6 @@ def classroom(
         "nodes": [each for each in nodes or () if isinstance(each, str)] or None,
     }
     asked = kept.asked | {key: value for key, value in said.items() if value is not None}
-    if "roster" not in asked:
-        raise _no_roster(name)
     room = Room(
         _opened(engine or asked.get("engine")),
         kept,
@@ -99,12 +100,6 @@ def classroom(
     if not kept.asked:
         kept.ask(asked)
     return Classroom(room, asked)
-
-
-def _no_roster(name: str, why: str = "") -> UsageError:
-    return UsageError(
-        f"The class {name} has no roster yet{why}.", hint="Give a list or a CSV file."
-    )
 
 
 def _opened(engine: str | Engine | None) -> Engine:
