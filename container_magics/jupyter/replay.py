@@ -17,7 +17,7 @@ from IPython.display import publish_display_data
 
 from container_magics.core.recorded import MARK, Recorded, find, told_when
 from container_magics.core.terminal import plain
-from container_magics.errors import NotRecorded
+from container_magics.errors import NotRecorded, UsageError
 from container_magics.view.bundle import bundle
 from container_magics.view.model import Note
 
@@ -100,12 +100,12 @@ class Replay:
         )
 
     def _read(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-        import nbformat  # not light, and only replays need it
+        from container_magics.jupyter import notebookfile  # not light, and only replays need it
 
         for path in candidates(self._environ, Path.cwd(), self._shell.user_ns):
             try:
-                yield path, nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-            except (OSError, ValueError):  # not there, or no notebook
+                yield path, notebookfile.read(path)
+            except UsageError:  # not there, or no notebook
                 continue
 
 
