@@ -20,6 +20,7 @@ from container_magics.engine.base import TOOLS, ensure_base
 from container_magics.engine.client import Engine, connect
 from container_magics.engine.command import can_install, find, install, ourselves
 from container_magics.engine.installation import install_again, shared
+from container_magics.engine.jsonfile import read_object
 from container_magics.engine.private import start
 from container_magics.engine.statedir import state_dir
 from container_magics.errors import EngineDenied, NoEngine, UsageError
@@ -124,7 +125,7 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
     if not originals:
         raise UsageError(f"There are no notebooks in {source}.")
     folder.mkdir(parents=True, exist_ok=True)
-    copied = _read_copied(folder)
+    copied = read_object(folder / COPIED)  # where nothing is known, nothing is written over
     kept = []
     for original in originals:
         name = original.relative_to(source).as_posix()
@@ -157,15 +158,6 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _read_copied(folder: Path) -> dict[str, str]:
-    """What was copied; empty when nothing is known, and then nothing is written over."""
-    try:
-        kept = json.loads((folder / COPIED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
 def free_port(first: int) -> int:
     """The first loopback port from ``first`` on where nobody listens."""
     for port in range(first, first + 100):
@@ -187,8 +179,7 @@ def _binds(probe: socket.socket, port: int) -> bool:
 def serve(folder: Path, port: int, *, browser: bool, report: Report) -> int:
     """JupyterLab on 127.0.0.1 with a fresh token, until it ends or we do. Its exit status.
 
-    The token goes by the environment: a command line can be read by every user. A terminal of
-    JupyterLab's finds `container-magics`, too, wherever it is installed.
+    The token goes by the environment: a command line can be read by every user.
     """
     token = secrets.token_urlsafe(24)
     page = f"/lab/tree/{START}" if (folder / START).is_file() else "/lab"

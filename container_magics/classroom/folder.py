@@ -21,6 +21,7 @@ from typing import Any
 from container_magics.core.boxes import BOX_USER
 from container_magics.core.classplan import object_name
 from container_magics.core.roster import Student
+from container_magics.engine.jsonfile import read_object
 from container_magics.engine.keys import Address, made, public_key, written
 from container_magics.engine.statedir import state_dir
 
@@ -64,15 +65,7 @@ def class_root(name: str, folder: str | Path | None) -> Path:
 def said_of(root: Path) -> dict[str, Any]:
     """What was last said of the class in that folder: the arguments of classroom(), as JSON has
     them. Empty when there is no such folder, and none is made."""
-    found = _read(root / RECORD).get("asked")
-    return found if isinstance(found, dict) else {}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    found = read_object(root / RECORD).get("asked")
     return found if isinstance(found, dict) else {}
 
 
@@ -88,11 +81,11 @@ class ClassFolder:
                 folder.chmod(0o700)
         self._record = self.root / RECORD
         self._checks = self.root / "checks.json"
-        self.identity = str(_read(self._record).get("id") or self._keep(id=uuid.uuid4().hex))
+        self.identity = str(read_object(self._record).get("id") or self._keep(id=uuid.uuid4().hex))
 
     def _keep(self, **facts: Any) -> Any:
         """Write more into the record; returns the last value."""
-        whole = _read(self._record) | facts
+        whole = read_object(self._record) | facts
         written(self._record, json.dumps(whole).encode(), 0o600)
         return list(facts.values())[-1]
 
@@ -109,7 +102,7 @@ class ClassFolder:
     @property
     def ends_s(self) -> float | None:
         """When the door closes, in seconds since 1970; None before the first start."""
-        found = _read(self._record).get("ends_s")
+        found = read_object(self._record).get("ends_s")
         return float(found) if found else None
 
     def end_at(self, ends_s: float | None) -> None:
@@ -120,14 +113,14 @@ class ClassFolder:
     def homes(self) -> dict[str, str]:
         """Student's short name -> "ID HOST" of the node that has their volume, also of those who
         have no box now."""
-        found = _read(self._record).get("homes")
+        found = read_object(self._record).get("homes")
         return {str(key): str(home) for key, home in found.items()} if found else {}
 
     @property
     def every_home(self) -> set[str]:
         """Wherever a volume of the class may be, as "ID HOST": also on nodes from which a student
         was moved."""
-        return {*map(str, _read(self._record).get("every_home") or ()), *self.homes.values()}
+        return {*map(str, read_object(self._record).get("every_home") or ()), *self.homes.values()}
 
     def keep_homes(self, homes: Mapping[str, str]) -> None:
         """Keep them; {} when the volumes are gone, and then there is no home any more."""
@@ -138,7 +131,7 @@ class ClassFolder:
     @property
     def port(self) -> int | None:
         """The gateway's published port, the same as long as the class lives; None before."""
-        found = _read(self._record).get("port")
+        found = read_object(self._record).get("port")
         return int(found) if found else None
 
     def listen_at(self, port: int | None) -> None:
@@ -208,7 +201,7 @@ class ClassFolder:
     @property
     def checks(self) -> dict[str, str]:
         """What the last grading found, in words, by student's key."""
-        return {str(key): str(text) for key, text in _read(self._checks).items()}
+        return {str(key): str(text) for key, text in read_object(self._checks).items()}
 
     def keep_checks(self, found: Mapping[str, str]) -> None:
         """Keep what a grading found, beside what is known of others."""

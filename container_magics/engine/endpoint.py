@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from container_magics.engine.jsonfile import read_object
 from container_magics.engine.statedir import Places, state_dir
 from container_magics.engine.tunnel import Tunnel
 
@@ -98,7 +97,7 @@ def context(config: Path, name: str, *, binding: bool = False) -> Endpoint:
     exist has the address "", where nothing can answer.
     """
     identity = hashlib.sha256(name.encode()).hexdigest()
-    meta = _json(config / "contexts" / "meta" / identity / "meta.json")
+    meta = read_object(config / "contexts" / "meta" / identity / "meta.json")
     endpoint = meta.get("Endpoints", {}).get("docker", {})
     tls = _tls_folder(
         config / "contexts" / "tls" / identity / "docker",
@@ -109,28 +108,19 @@ def context(config: Path, name: str, *, binding: bool = False) -> Endpoint:
 
 
 def _chosen_context(config: Path) -> list[Endpoint]:
-    name = str(_json(config / "config.json").get("currentContext") or "default")
+    name = str(read_object(config / "config.json").get("currentContext") or "default")
     return [] if name == "default" else [context(config, name)]
 
 
 def context_names(config: Path) -> tuple[str, ...]:
     """The names of all contexts of a Docker configuration folder, sorted."""
-    found = (_json(each) for each in (config / "contexts" / "meta").glob("*/meta.json"))
+    found = (read_object(each) for each in (config / "contexts" / "meta").glob("*/meta.json"))
     return tuple(sorted(str(meta["Name"]) for meta in found if meta.get("Name")))
 
 
 def config_folder(environ: Mapping[str, str], home: Path) -> Path:
     """Docker's own folder of configuration."""
     return Path(environ.get("DOCKER_CONFIG") or home / ".docker")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; empty when there is none, or none that can be read."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def tls_from(environ: Mapping[str, str], home: Path) -> Tls | None:

@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from container_magics.core.kernelconfig import PROVISIONER
 from container_magics.engine.imagekernels import ImageKernel
 from container_magics.engine.installation import shared
+from container_magics.engine.jsonfile import read_object
 from container_magics.errors import NotFound, UsageError
 
 MARK = "container_magics"
@@ -194,11 +195,7 @@ def remove(name: str) -> str:
 
 def _read(folder: str) -> dict[str, Any]:
     """A folder's kernel.json; empty for what is none."""
-    try:
-        spec = json.loads((Path(folder) / "kernel.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return spec if isinstance(spec, dict) else {}
+    return read_object(Path(folder) / "kernel.json")
 
 
 def _mark(spec: Mapping[str, Any]) -> bool:
