@@ -29,9 +29,10 @@ Network = ipaddress.IPv4Network
 
 _PREFIX = 18  # room for 63 networks of 256 addresses beside the bridge's own
 _TABLES = ("filter", "nat")
-CHOOSE_S = 10.0
 _USER_CHAIN = "DOCKER-USER"
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_CHOOSE_S = 10.0
+"""So long a start waits for another that chooses its range."""
 
 
 def free_range(tag: str, taken: Iterable[Network]) -> Network:
@@ -86,7 +87,7 @@ def _choosing() -> Iterator[None]:
     """Alone, if it can be had in time: any user of the machine may lock that folder, and nobody
     is to keep an engine from its start."""
     folder = os.open("/run", os.O_RDONLY)  # no file of ours has to be there, or stays
-    limit_s = time.monotonic() + CHOOSE_S
+    limit_s = time.monotonic() + _CHOOSE_S
     try:
         while time.monotonic() < limit_s:
             with suppress(BlockingIOError):

@@ -39,11 +39,8 @@ class Suite:
         self.runs += 1
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.workers", *more, *names]
         environment = os.environ | {FAILED: str(self.record), "PYTHONPATH": str(ROOT)}
-        for name in (
-            "PYTEST_XDIST_WORKER",
-            "PYTEST_ADDOPTS",
-        ):  # ours is a worker, of a run of its own
-            environment.pop(name, None)
+        for ours in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):
+            environment.pop(ours, None)
         where = ["--rootdir", str(self.folder), "-p", "no:cacheprovider"]
         return subprocess.run(
             [*command, *where], cwd=self.folder, env=environment, capture_output=True, check=False
